@@ -59,8 +59,8 @@ uint32_t hash_murmur2(struct str data)
     uint32_t h = 0x9747b28c ^ (uint32_t)data.len;
 
     for (; left >= 4; left -= 4, p += 4) {
-        uint32_t k = (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-                     (uint32_t)p[3] << 24;
+        uint32_t k =
+            (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
         k *= m;
         k ^= k >> 24;
         k *= m;

@@ -40,12 +40,12 @@ enum err_code { ERR_CODES(ERR_ENUM) ERR_CODE_COUNT };
 
 /* What the one who handles the failure should do. */
 enum err_act {
-    ERR_ACT_NONE,        /* nothing was said */
-    ERR_ACT_RETRY,       /* again later, jittered; after retry_after_ms where that is set */
-    ERR_ACT_REAUTH,      /* the grant is dead: the user must connect again */
-    ERR_ACT_RESYNC,      /* the cursor is dead: read everything again */
-    ERR_ACT_DROP,        /* this one item can never succeed: isolate it and go on */
-    ERR_ACT_CONFIG,      /* an operator must mend a setting; never the user's fault */
+    ERR_ACT_NONE,   /* nothing was said */
+    ERR_ACT_RETRY,  /* again later, jittered; after retry_after_ms where that is set */
+    ERR_ACT_REAUTH, /* the grant is dead: the user must connect again */
+    ERR_ACT_RESYNC, /* the cursor is dead: read everything again */
+    ERR_ACT_DROP,   /* this one item can never succeed: isolate it and go on */
+    ERR_ACT_CONFIG, /* an operator must mend a setting; never the user's fault */
 };
 
 struct err {
