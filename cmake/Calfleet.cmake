@@ -32,7 +32,8 @@ target_compile_options(calfleet_flags INTERFACE
   -Wold-style-definition -Wcast-qual -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef -Wvla
   -Wswitch-enum -Wimplicit-fallthrough -Wdouble-promotion -fno-common
   -Wno-format-truncation # snprintf into a bounded text is meant to cut it
-  -fno-omit-frame-pointer)
+  -fno-omit-frame-pointer
+  -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=) # places in errors and logs are paths of the project
 if(CALFLEET_WERROR)
   target_compile_options(calfleet_flags INTERFACE -Werror)
 endif()

@@ -6,7 +6,9 @@
  *
  *   LOG_INFO("sync.page.done", "page stored", F_UUID("cal", id), F_I64("rows", n), F_ERR(&err));
  *
- * Always present: ts, lvl, svc, ver, ev, msg, and trace and co where there is one. */
+ * Always present: ts, lvl, svc, ver, ev, msg, and trace and co where there is one. A line has at
+ * most 8 KiB; a text is cut at 1 KiB, and what does not fit is counted in `left_out`. From the
+ * loop's thread only, as metrics. */
 #ifndef OBSERVE_LOG_H
 #define OBSERVE_LOG_H
 
@@ -16,7 +18,14 @@
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
 
-enum log_kind { LOG_KIND_I64, LOG_KIND_F64, LOG_KIND_BOOL, LOG_KIND_STR, LOG_KIND_UUID, LOG_KIND_ERR };
+enum log_kind {
+    LOG_KIND_I64,
+    LOG_KIND_F64,
+    LOG_KIND_BOOL,
+    LOG_KIND_STR,
+    LOG_KIND_UUID,
+    LOG_KIND_ERR
+};
 
 struct log_field {
     const char *key;

@@ -5,8 +5,8 @@
  * At most one label; its values are from closed sets (codes, topics, partitions), never ids of
  * tenants or people. Values live in fixed slots per (metric, label value), at most 256 values a
  * metric; more are counted under "other". No allocation on scrape or on the hot path after the
- * first use of a label value. Histograms have fixed buckets in seconds:
- * 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 30 60. */
+ * first use of a label value. From the loop's thread only. Histograms have fixed buckets in
+ * seconds: 0.0005 0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2.5 5 10 30 60. */
 #ifndef OBSERVE_METRIC_H
 #define OBSERVE_METRIC_H
 
