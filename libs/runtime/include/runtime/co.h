@@ -28,7 +28,8 @@ typedef void (*co_entry_fn)(void *arg);
 /* ---- loop ---------------------------------------------------------------------------------- */
 
 struct co_loop_opts {
-    bool virtual_clock;    /* time stands still while anything is ready, then jumps to the next timer */
+    bool
+        virtual_clock; /* time stands still while anything is ready, then jumps to the next timer */
     int64_t virtual_start; /* wall clock at start, UTC ms */
     int64_t slice_warn_ms; /* a run without a wait longer than this is reported; 0: 50, <0: off */
     size_t max_coroutines; /* 0: 8192 (each stack takes two mappings of the kernel's 65,530) */
@@ -123,7 +124,7 @@ void co_wake(struct co_wait *w);
 /* errs: ERR_CANCELED. */
 CO_FN MUST_CHECK enum err_code co_sleep(int64_t ms, struct err *err);
 /* Lets the others run; a cancellation point. */
-CO_FN MUST_CHECK enum err_code co_yield(struct err *err);
+CO_FN MUST_CHECK enum err_code co_yield (struct err *err);
 
 /* A condition: waiters are woken by raise, all of them; what it means is in the state that the
  * waiter reads again. No memory: a raise without waiters is lost. */
