@@ -23,7 +23,7 @@ BEGIN
     IF NOT pg_has_role('authenticator', 'authenticated', 'MEMBER') THEN
         BEGIN
             GRANT anon, authenticated, service_role TO authenticator;
-        EXCEPTION WHEN unique_violation OR internal_error THEN
+        EXCEPTION WHEN unique_violation THEN
             NULL; -- the other one granted it
         END;
     END IF;

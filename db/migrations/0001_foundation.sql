@@ -28,22 +28,24 @@ BEGIN
 END
 $$;
 
--- Memberships belong to the cluster as well, and the same one granted twice at once is an error.
 DO $$
+DECLARE
+    given record;
 BEGIN
-    PERFORM pg_advisory_xact_lock(hashtextextended('calfleet.roles', 0));
-    IF NOT pg_has_role(current_user, 'calfleet_migrate', 'MEMBER') THEN
-        GRANT calfleet_migrate TO CURRENT_USER;
-    END IF;
-    IF NOT pg_has_role('calfleet_sync', 'authenticated', 'MEMBER') THEN
-        GRANT authenticated TO calfleet_sync;
-    END IF;
-    IF NOT pg_has_role('calfleet_freebusy', 'authenticated', 'MEMBER') THEN
-        GRANT authenticated TO calfleet_freebusy;
-    END IF;
-    IF NOT pg_has_role('calfleet_scheduler', 'authenticated', 'MEMBER') THEN
-        GRANT authenticated TO calfleet_scheduler;
-    END IF;
+    FOR given IN SELECT * FROM (VALUES
+        ('calfleet_migrate', current_user),
+        ('authenticated', 'calfleet_sync'),
+        ('authenticated', 'calfleet_freebusy'),
+        ('authenticated', 'calfleet_scheduler')) AS r (role, member)
+    LOOP
+        BEGIN
+            IF NOT pg_has_role(given.member, given.role, 'MEMBER') THEN
+                EXECUTE format('GRANT %I TO %I', given.role, given.member);
+            END IF;
+        EXCEPTION WHEN unique_violation THEN
+            NULL; -- granted at the same moment from another database
+        END;
+    END LOOP;
 END
 $$;
 

@@ -135,6 +135,24 @@ CREATE TRIGGER calfleet_chosen BEFORE UPDATE OF synced ON calfleet.calendars
     FOR EACH ROW WHEN (OLD.synced IS DISTINCT FROM NEW.synced)
     EXECUTE FUNCTION calfleet.calendar_chosen();
 
+-- A calendar that the provider no longer lists is purged as well. With a connection, which is gone
+-- when its cascade arrives here, the connection's purge names its calendars.
+CREATE FUNCTION calfleet.calendar_deleted() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    PERFORM calfleet.next_stamp(OLD.connection_id);
+    INSERT INTO calfleet.purges (kind, reason, connection_id, account_id, organization_id, user_id,
+        provider, calendar_ids, shard)
+    SELECT 'calendar', 'calendar', c.id, c.account_id, c.organization_id, c.user_id, c.provider,
+        ARRAY[OLD.id], OLD.shard
+    FROM public.ce_calendar_connections c WHERE c.id = OLD.connection_id
+    ON CONFLICT DO NOTHING;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER calfleet_deleted AFTER DELETE ON calfleet.calendars
+    FOR EACH ROW EXECUTE FUNCTION calfleet.calendar_deleted();
+
 -- What counts as busy is part of the answer that is cached under the change counter.
 CREATE FUNCTION calfleet.calendar_busy_changed() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -177,6 +195,6 @@ CREATE TRIGGER calfleet_deleted AFTER DELETE ON public.ce_calendar_events
     FOR EACH STATEMENT EXECUTE FUNCTION calfleet.events_deleted();
 
 REVOKE EXECUTE ON FUNCTION calfleet.connection_inserted(), calfleet.connection_switched(),
-    calfleet.connection_deleted(), calfleet.calendar_chosen(), calfleet.calendar_busy_changed(),
-    calfleet.events_deleted(), calfleet.next_stamp(uuid),
+    calfleet.connection_deleted(), calfleet.calendar_chosen(), calfleet.calendar_deleted(),
+    calfleet.calendar_busy_changed(), calfleet.events_deleted(), calfleet.next_stamp(uuid),
     calfleet.spans_in(uuid[], timestamptz, timestamptz) FROM PUBLIC;

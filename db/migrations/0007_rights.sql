@@ -2,7 +2,9 @@
 SET LOCAL ROLE calfleet_migrate;
 
 -- The one place that asks the host what a person may do in an organisation. The host's check knows
--- no organisation, so membership is asked beside it: a permission held elsewhere opens nothing here.
+-- no organisation, so membership is asked beside it: no permission opens an organisation that the
+-- person does not belong to. Where the host's permissions differ by organisation, its check has to
+-- tell them apart.
 CREATE FUNCTION calfleet.user_may(p_user uuid, p_organization uuid, p_permission text)
 RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
