@@ -25,7 +25,7 @@ CREATE TABLE calfleet.oauth_clients (
     organization_id uuid NOT NULL REFERENCES public.pf_organizations ON DELETE CASCADE,
     provider text NOT NULL CHECK (provider IN ('google', 'microsoft')),
     client_id text NOT NULL,
-    client_secret_encrypted bytea NOT NULL, -- envelope; this id and the column are associated data
+    client_secret_encrypted text NOT NULL,  -- envelope; this id and the column are associated data
     project text NOT NULL COLLATE "C",
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
@@ -41,10 +41,10 @@ CREATE TABLE public.ce_calendar_connections (
     account_id uuid NOT NULL REFERENCES calfleet.accounts,
     account_email text,                -- for people to tell their connections apart; never a key
     -- Envelopes of AES-256-GCM: key id within, this id and the column's name associated.
-    access_token_encrypted bytea,
-    refresh_token_encrypted bytea,
+    access_token_encrypted text,
+    refresh_token_encrypted text,
     token_version bigint NOT NULL DEFAULT 0, -- moves with every stored token; compare-and-set
-    token_key_id text,                 -- of refresh_token_encrypted: rotation counts by it
+    token_key_id smallint,               -- of refresh_token_encrypted: rotation counts by it
     access_token_expires_at timestamptz,
     granted_scopes text[] NOT NULL DEFAULT '{}', -- as the provider granted, not as we asked
     oauth_client_id uuid REFERENCES calfleet.oauth_clients ON DELETE SET NULL, -- null: platform's
@@ -101,7 +101,7 @@ CREATE TABLE calfleet.oauth_flows (
     user_id uuid NOT NULL,
     provider text NOT NULL CHECK (provider IN ('google', 'microsoft')),
     oauth_client_id uuid,              -- null: the platform's
-    verifier_encrypted bytea NOT NULL, -- PKCE; envelope, this id and the column associated
+    verifier_encrypted text NOT NULL,  -- PKCE; envelope, this id and the column associated
     nonce_hash bytea,                  -- of the ID token
     redirect_uri text NOT NULL,        -- the provider's redirect, as it was sent
     return_to text,                    -- the app's page

@@ -62,7 +62,7 @@ CREATE TABLE calfleet.channels (
     connection_id uuid,                -- whose token opened it; any live one of the account renews
     provider_channel_id text NOT NULL COLLATE "C", -- Google: ours; Microsoft: the subscription's
     resource_id text COLLATE "C",
-    key_id text NOT NULL,              -- of the HMAC: a key retires when no live channel carries it
+    key_id smallint NOT NULL,          -- of the HMAC: a key retires when no live channel carries it
     state text NOT NULL DEFAULT 'opening'
         CHECK (state IN ('opening', 'open', 'stopping')), -- stopped ones are deleted
     opened_at timestamptz,

@@ -18,8 +18,8 @@ CREATE TABLE calfleet.purges (
     provider text NOT NULL,
     calendar_ids bigint[] NOT NULL,
     -- As they were: the connection's id is still their associated data.
-    access_token_encrypted bytea,
-    refresh_token_encrypted bytea,
+    access_token_encrypted text,
+    refresh_token_encrypted text,
     access_token_expires_at timestamptz,
     oauth_client_id uuid,
     shard smallint NOT NULL CHECK (shard BETWEEN 0 AND 959),
