@@ -284,6 +284,10 @@ static struct core_record *record_new(struct kafka_core *core, struct core_part 
     r->priority = item->priority;
     r->bytes = item->bytes;
     r->cookie = item->cookie;
+    if (item->trace != NULL) {
+        r->has_trace = true;
+        memcpy(r->trace, item->trace, sizeof r->trace);
+    }
     list_push(&part->incomplete, &r->by_offset);
     list_init(&r->in_key);
     part->incomplete_count++;

@@ -49,6 +49,8 @@ struct core_record {
     enum kafka_priority priority;
     size_t bytes;
     void *cookie;
+    bool has_trace;
+    uint8_t trace[KAFKA_TRACE_LEN];
 };
 
 struct core_items {
@@ -91,6 +93,7 @@ struct core_run {
     struct core_items items;
     struct core_items due; /* of these: due work */
     bool read;
+    uint8_t trace[KAFKA_TRACE_LEN];
 };
 
 enum core_part_state { CORE_PART_NONE, CORE_PART_ASSIGNED, CORE_PART_REVOKED };

@@ -131,6 +131,10 @@ void kafka_key_take(struct kafka_core *core, struct core_key *key, struct core_r
         if (run->pub.oldest_at == 0 || r->timestamp < run->pub.oldest_at) {
             run->pub.oldest_at = r->timestamp;
         }
+        if (r->has_trace && run->pub.trace == NULL) {
+            memcpy(run->trace, r->trace, sizeof run->trace);
+            run->pub.trace = run->trace;
+        }
         if (!core->opts.coalesce) {
             run->pub.cookie = r->cookie;
             r->cookie = NULL; /* the run's now */

@@ -40,6 +40,6 @@
 
 /* item: a pointer to each element in turn. */
 #define vec_foreach(item, v)                                                                       \
-    for (__typeof__((v)->ptr) item = (v)->ptr; item != NULL && item < (v)->ptr + (v)->len; item++)
+    for (__typeof__(*(v)->ptr) *item = (v)->ptr; item != NULL && item < (v)->ptr + (v)->len; item++)
 
 #endif

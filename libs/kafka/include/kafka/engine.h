@@ -81,7 +81,6 @@ struct kafka_engine_opts {
     int32_t session_timeout_ms; /* 0: as above */
     const char *const *topics;
     size_t topic_count;
-    bool start_at_end; /* a group without a commit begins at the end; else at the beginning */
     /* > 0: records older than this at assignment are passed over, for questions that nobody waits
      * for any more. */
     int64_t skip_older_ms;

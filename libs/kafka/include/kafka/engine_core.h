@@ -39,6 +39,7 @@ struct kafka_core;
 #define KAFKA_WINDOW 65536        /* offsets above the low-water mark */
 #define KAFKA_INCOMPLETE_MAX 1536 /* always fits Kafka's 4,096 bytes of metadata */
 #define KAFKA_METADATA_MAX 4096   /* offset.metadata.max.bytes */
+#define KAFKA_TRACE_LEN 25        /* as struct trace of observe/trace.h */
 #define KAFKA_ITEMS_MAX 64        /* items of a dirty set; more become "all" */
 
 enum kafka_priority { KAFKA_INTERACTIVE, KAFKA_WEBHOOK, KAFKA_POLL, KAFKA_PRIORITIES };
@@ -73,6 +74,7 @@ struct kafka_core_item {
     uint32_t reasons;  /* bits, the user's */
     enum kafka_priority priority;
     uint64_t tenant; /* equal priorities are served tenant by tenant; 0: not known */
+    const uint8_t *trace; /* KAFKA_TRACE_LEN bytes, copied; NULL: none */
     size_t bytes;    /* held by cookie */
     void *cookie;    /* command mode: comes back in the run, or from kafka_core_dropped */
 };
@@ -96,6 +98,7 @@ struct kafka_core_run {
     int32_t tries;          /* failed runs before this one */
     bool park;              /* asked to park */
     int32_t retry_after_ms; /* park: what the last failure asked for */
+    const uint8_t *trace;   /* of the oldest record that has one; NULL: none */
     void *cookie;           /* command mode */
     void *user;             /* the driver's */
 };
