@@ -111,7 +111,7 @@ CREATE POLICY organization_reads ON public.ce_calendar_events FOR SELECT TO auth
 CREATE POLICY calfleet_sync_all ON public.ce_calendar_events TO calfleet_sync
     USING (true) WITH CHECK (true);
 CREATE POLICY calfleet_reads ON public.ce_calendar_events FOR SELECT
-    TO calfleet_freebusy, calfleet_scheduler, calfleet_readonly USING (true);
+    TO calfleet_scheduler, calfleet_readonly USING (true);
 -- The sync-worker may have brought a meeting in before the scheduler stored it: so the update is
 -- of any row, and the deletion of our own only.
 CREATE POLICY calfleet_scheduler_adds ON public.ce_calendar_events FOR INSERT
