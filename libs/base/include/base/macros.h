@@ -21,6 +21,13 @@
 /* CLEANUP(fn): calls fn(&variable) when the variable leaves its scope. */
 #define CLEANUP(fn) __attribute__((cleanup(fn)))
 
+/* Where a failure truly needs no answer: IGNORE(call), with the reason in a comment. */
+#define IGNORE(call)                                                                               \
+    do {                                                                                           \
+        if ((call) != 0) {                                                                         \
+        }                                                                                          \
+    } while (0)
+
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))

@@ -28,8 +28,11 @@ typedef void (*co_entry_fn)(void *arg);
 /* ---- loop ---------------------------------------------------------------------------------- */
 
 struct co_loop_opts {
-    bool
-        virtual_clock; /* time stands still while anything is ready, then jumps to the next timer */
+    /* For tests: time stands still while a coroutine is ready or a handle of libuv has an event,
+     * then jumps to the next deadline. Real I/O takes no virtual time, so a deadline may pass
+     * before an answer that is under way: tests with real peers use the real clock. Where every
+     * coroutine waits for ever and the loop has nothing else, it aborts. */
+    bool virtual_clock;
     int64_t virtual_start; /* wall clock at start, UTC ms */
     int64_t slice_warn_ms; /* a run without a wait longer than this is reported; 0: 50, <0: off */
     size_t max_coroutines; /* 0: 8192 (each stack takes two mappings of the kernel's 65,530) */
@@ -38,7 +41,7 @@ struct co_loop_opts {
 };
 
 struct co_loop *co_loop_new(const struct co_loop_opts *opts);
-/* All groups must be joined. Takes NULL. */
+/* All groups must be joined and the adapters' handles closed (else it aborts). Takes NULL. */
 struct co_loop *co_loop_free(struct co_loop *loop);
 
 /* Runs entry(arg) as the root coroutine and the loop until the root returns. Handles that adapters
@@ -116,12 +119,15 @@ struct co_wait {
 };
 
 void co_wait_init(struct co_wait *w);
-/* errs: ERR_TIMEOUT, ERR_CANCELED (both before a wake that comes in the same turn). */
+/* A wake that came before the coroutine runs again counts, even past a deadline or a cancel: what
+ * was handed over (a place of a semaphore, an answer) is never lost; the cancel is seen at the next
+ * wait. A deadline that has passed is ERR_TIMEOUT at once. errs: ERR_TIMEOUT (act RETRY),
+ * ERR_CANCELED. */
 CO_FN MUST_CHECK enum err_code co_wait(struct co_wait *w, int64_t deadline, struct err *err);
 /* From any callback or coroutine of the loop's thread. Waking twice is harmless. */
 void co_wake(struct co_wait *w);
 
-/* errs: ERR_CANCELED. */
+/* 0 or less is a yield. errs: ERR_CANCELED. */
 CO_FN MUST_CHECK enum err_code co_sleep(int64_t ms, struct err *err);
 /* Lets the others run; a cancellation point. */
 CO_FN MUST_CHECK enum err_code co_yield (struct err *err);

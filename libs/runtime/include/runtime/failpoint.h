@@ -3,7 +3,7 @@
  *
  * Compiled out with CALFLEET_FAILPOINTS=OFF. Set by the environment at start:
  *   CALFLEET_FAILPOINTS="sync.page.before_commit=kill;connect.after_exchange=error@2"
- * name=ACTION[@N][%file]: at the N-th pass (default 1) of that process, once:
+ * name=ACTION[@N]: at the N-th pass (default 1) of that process, once:
  *   kill      raise SIGKILL          stop   raise SIGSTOP
  *   error     return ERR_UNAVAILABLE (act RETRY)
  *   delay:MS  suspend the coroutine  (every pass from the N-th on)
