@@ -197,6 +197,15 @@ def test_a_deleted_event_leaves_a_tombstone_and_no_spans(world, db):
     assert count(db, "calfleet.spans", "event_id", mine.events["unchosen"]) == 1
 
 
+def test_deleting_under_a_calendar_that_is_not_chosen_is_a_purge(world, db):
+    mine = world.connections["owner"]
+    before = world.counter(mine)
+    db.execute("DELETE FROM public.ce_calendar_events WHERE id = %s", (mine.events["unchosen"],))
+    assert count(db, "calfleet.spans", "event_id", mine.events["unchosen"]) == 0
+    assert count(db, "calfleet.tombstones", "connection_id", mine.id) == 0
+    assert world.counter(mine) == before
+
+
 def test_a_tombstone_is_renewed(world, db):
     mine = world.connections["owner"]
     stamps = []
