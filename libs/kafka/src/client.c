@@ -9,8 +9,7 @@ int kafka_library_version(void)
     return rd_kafka_version();
 }
 
-bool kafka_record_header(const struct kafka_record *record, const char *name,
-                         struct str *ret_value)
+bool kafka_record_header(const struct kafka_record *record, const char *name, struct str *ret_value)
 {
     for (size_t i = record->header_count; i-- > 0;) {
         if (strcmp(record->headers[i].name, name) == 0) {
@@ -21,7 +20,8 @@ bool kafka_record_header(const struct kafka_record *record, const char *name,
     return false;
 }
 
-/* ---- configuration ------------------------------------------------------------------------------- */
+/* ---- configuration
+ * ------------------------------------------------------------------------------- */
 
 struct kafka_conf kafka_conf_new(const struct kafka_cluster *cluster, struct err *err)
 {
@@ -88,15 +88,16 @@ enum err_code kafka_conf_make(struct kafka_conf *c, const struct kafka_cluster *
     rd_kafka_t *rk = c->code == ERR_OK ? rd_kafka_new(type, c->conf, text, sizeof text) : NULL;
     if (rk == NULL) { /* rd_kafka_new() takes conf only when it succeeds */
         rd_kafka_conf_destroy(c->conf);
-        return c->code != ERR_OK ? c->code
-                                 : ERR_SET_ACT(c->err, ERR_CONFIG, ERR_ACT_CONFIG,
-                                               "Kafka client: %s", text);
+        return c->code != ERR_OK
+                   ? c->code
+                   : ERR_SET_ACT(c->err, ERR_CONFIG, ERR_ACT_CONFIG, "Kafka client: %s", text);
     }
     *ret_rk = rk;
     return ERR_OK;
 }
 
-/* ---- errors ---------------------------------------------------------------------------------------- */
+/* ---- errors
+ * ---------------------------------------------------------------------------------------- */
 
 enum err_code kafka_err_code(rd_kafka_resp_err_t code)
 {
@@ -145,7 +146,8 @@ enum err_code kafka_err(struct err *err, rd_kafka_resp_err_t code, const char *w
     return c;
 }
 
-/* ---- records and events ---------------------------------------------------------------------------- */
+/* ---- records and events
+ * ---------------------------------------------------------------------------- */
 
 void kafka_record_view(const rd_kafka_message_t *m, struct kafka_record *ret_record)
 {

@@ -12,7 +12,8 @@
 
 #include <librdkafka/rdkafka.h>
 
-/* ---- configuration and errors ------------------------------------------------------------------ */
+/* ---- configuration and errors ------------------------------------------------------------------
+ */
 
 /* For one property after another; the first failure stays in err. */
 struct kafka_conf {
@@ -42,7 +43,8 @@ void kafka_record_view(const rd_kafka_message_t *m, struct kafka_record *ret_rec
  * the handle cannot go on. */
 bool kafka_event_common(rd_kafka_t *rk, rd_kafka_event_t *event, bool *ret_fatal);
 
-/* ---- what must end before an adapter may be freed --------------------------------------------- */
+/* ---- what must end before an adapter may be freed ---------------------------------------------
+ */
 
 /* Jobs in threads, handles of the loop that close. */
 struct kafka_jobs {
@@ -54,7 +56,8 @@ void kafka_jobs_init(struct kafka_jobs *jobs);
 /* False: some are still under way. */
 CO_FN bool kafka_jobs_wait(struct kafka_jobs *jobs, int64_t deadline);
 
-/* ---- queues in the loop -------------------------------------------------------------------------- */
+/* ---- queues in the loop
+ * -------------------------------------------------------------------------- */
 
 struct kafka_pump;
 
@@ -66,7 +69,8 @@ void kafka_pump_silence(rd_kafka_queue_t *queue);
 /* fn is not called any more; the queues were silenced. Takes NULL; the rest is a job. */
 struct kafka_pump *kafka_pump_free(struct kafka_pump *pump);
 
-/* ---- handles ------------------------------------------------------------------------------------- */
+/* ---- handles
+ * ------------------------------------------------------------------------------------- */
 
 struct kafka_handle {
     rd_kafka_t *rk;
@@ -81,7 +85,8 @@ struct kafka_handle *kafka_handle_new(struct co_loop *loop, struct kafka_jobs *j
 /* The last one destroys it, in a thread, as a job. */
 void kafka_handle_put(struct kafka_handle *h);
 
-/* ---- blocking calls ------------------------------------------------------------------------------ */
+/* ---- blocking calls
+ * ------------------------------------------------------------------------------ */
 
 /* A blocking call: the first member of a struct of the caller's, xmalloc'ed. */
 struct kafka_job {

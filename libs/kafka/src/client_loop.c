@@ -3,7 +3,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* ---- what must end before an adapter may be freed --------------------------------------------- */
+/* ---- what must end before an adapter may be freed ---------------------------------------------
+ */
 
 void kafka_jobs_init(struct kafka_jobs *jobs)
 {
@@ -27,7 +28,8 @@ static void job_ended(struct kafka_jobs *jobs)
     co_signal_raise(&jobs->done);
 }
 
-/* ---- queues in the loop -------------------------------------------------------------------------- */
+/* ---- queues in the loop
+ * -------------------------------------------------------------------------- */
 
 struct kafka_pump {
     uv_poll_t poll;
@@ -89,10 +91,10 @@ struct kafka_pump *kafka_pump_free(struct kafka_pump *pump)
     return NULL;
 }
 
-/* ---- handles and jobs ------------------------------------------------------------------------------ */
+/* ---- handles and jobs
+ * ------------------------------------------------------------------------------ */
 
-struct kafka_handle *kafka_handle_new(struct co_loop *loop, struct kafka_jobs *jobs,
-                                      rd_kafka_t *rk)
+struct kafka_handle *kafka_handle_new(struct co_loop *loop, struct kafka_jobs *jobs, rd_kafka_t *rk)
 {
     struct kafka_handle *h = xcalloc(1, sizeof *h);
     h->rk = rk;

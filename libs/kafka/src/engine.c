@@ -7,7 +7,8 @@
 #define CLOSE_MS 3000
 #define FIGURES_EVERY_MS 1000
 
-/* ---- figures ------------------------------------------------------------------------------------ */
+/* ---- figures ------------------------------------------------------------------------------------
+ */
 
 static void show_counters(struct kafka_engine *e, const struct kafka_core_stats *now)
 {
@@ -97,8 +98,7 @@ struct kafka_engine_health kafka_engine_health(const struct kafka_engine *e)
         add_part(e, *p, &f);
     }
     h.backlog = f.backlog;
-    h.oldest_age_ms =
-        f.oldest_at != INT64_MAX ? MAX(co_wall_now() - f.oldest_at, (int64_t)0) : 0;
+    h.oldest_age_ms = f.oldest_at != INT64_MAX ? MAX(co_wall_now() - f.oldest_at, (int64_t)0) : 0;
     return h;
 }
 
@@ -114,7 +114,8 @@ void kafka_engine_failed(struct kafka_engine *e, const struct err *err)
     }
 }
 
-/* ---- due work ----------------------------------------------------------------------------------- */
+/* ---- due work -----------------------------------------------------------------------------------
+ */
 
 void kafka_engine_wake(struct kafka_engine *e)
 {
@@ -165,12 +166,13 @@ static void due_task(void *engine)
         e->due_wanted = false;
         if (rc != ERR_CANCELED) {
             look_for_due(e);
-            rc = co_yield(NULL); /* a hook that wakes us again must not keep the loop */
+            rc = co_yield (NULL); /* a hook that wakes us again must not keep the loop */
         }
     }
 }
 
-/* ---- start --------------------------------------------------------------------------------------- */
+/* ---- start
+ * --------------------------------------------------------------------------------------- */
 
 static void set_defaults(struct kafka_engine_opts *o)
 {
@@ -300,7 +302,8 @@ enum err_code kafka_engine_start(struct co_loop *loop, const struct kafka_engine
     return ERR_OK;
 }
 
-/* ---- stop ---------------------------------------------------------------------------------------- */
+/* ---- stop
+ * ---------------------------------------------------------------------------------------- */
 
 static void wait_for_runs(struct kafka_engine *e, int64_t deadline)
 {

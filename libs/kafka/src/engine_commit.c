@@ -36,8 +36,8 @@ static rd_kafka_topic_partition_list_t *gather(struct kafka_engine *e, struct co
             memcpy(tp->metadata, metadata.ptr, metadata.len);
             tp->metadata_size = metadata.len;
         }
-        vec_push(&c->entries, (struct commit_entry){
-                                  part->slot, kafka_core_epoch(e->core, part->slot), version});
+        vec_push(&c->entries,
+                 (struct commit_entry){part->slot, kafka_core_epoch(e->core, part->slot), version});
     }
     return list;
 }

@@ -80,7 +80,8 @@ void kafka_engine_drop_all(struct kafka_engine *e)
     e->owned = 0;
 }
 
-/* ---- events ------------------------------------------------------------------------------------- */
+/* ---- events -------------------------------------------------------------------------------------
+ */
 
 void kafka_engine_on_rebalance(struct kafka_engine *e, rd_kafka_event_t *event)
 {
@@ -89,13 +90,14 @@ void kafka_engine_on_rebalance(struct kafka_engine *e, rd_kafka_event_t *event)
     r->number = ++e->rebalance_number;
     r->assign = code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
     r->lost = !r->assign && rd_kafka_assignment_lost(e->handle->rk) != 0;
-    r->partitions =
-        rd_kafka_topic_partition_list_copy(rd_kafka_event_topic_partition_list(event));
+    r->partitions = rd_kafka_topic_partition_list_copy(rd_kafka_event_topic_partition_list(event));
     list_push(&e->rebalances, &r->node);
     e->rebalance_count++;
     metric_inc(METRIC_KAFKA_REBALANCES, r->assign ? "assign" : r->lost ? "lost" : "revoke");
     LOG_DEBUG("kafka.rebalance", "the group rebalances", F_C("group", e->opts.group),
-              F_C("kind", r->assign ? "assign" : r->lost ? "lost" : "revoke"),
+              F_C("kind", r->assign ? "assign"
+                          : r->lost ? "lost"
+                                    : "revoke"),
               F_I64("partitions", r->partitions->cnt));
     co_signal_raise(&e->rebalanced);
     co_signal_raise(&e->progress);
@@ -106,7 +108,8 @@ static bool superseded(const struct kafka_engine *e, const struct rebalance *r)
     return r->number != e->rebalance_number;
 }
 
-/* ---- assign -------------------------------------------------------------------------------------- */
+/* ---- assign
+ * -------------------------------------------------------------------------------------- */
 
 struct offsets_job {
     struct kafka_job job;
@@ -247,7 +250,8 @@ static void do_assign(struct kafka_engine *e, const struct rebalance *r)
     offsets_free(&o->job);
 }
 
-/* ---- revoke -------------------------------------------------------------------------------------- */
+/* ---- revoke
+ * -------------------------------------------------------------------------------------- */
 
 static bool drained(const struct kafka_engine *e)
 {

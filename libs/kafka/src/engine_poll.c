@@ -23,7 +23,8 @@ void kafka_kept_free(struct kept *kept)
     }
 }
 
-/* ---- dead letters ------------------------------------------------------------------------------ */
+/* ---- dead letters ------------------------------------------------------------------------------
+ */
 
 enum err_code kafka_dead_letter(struct kafka_producer *p, const char *topic,
                                 const struct kafka_record *record, const char *error_class,
@@ -52,7 +53,8 @@ enum err_code kafka_dead_letter(struct kafka_producer *p, const char *topic,
                          deadline, err);
 }
 
-/* Until it is written down, or we are cancelled: then the record is read again by the next owner. */
+/* Until it is written down, or we are cancelled: then the record is read again by the next owner.
+ */
 static enum err_code dead_letter_surely(struct kafka_engine *e, const struct kafka_record *record,
                                         const char *error_class)
 {
@@ -65,9 +67,8 @@ static enum err_code dead_letter_surely(struct kafka_engine *e, const struct kaf
         return ERR_OK;
     }
     for (;;) {
-        enum err_code rc =
-            kafka_dead_letter(e->opts.producer, e->opts.dead_letter_topic, record, error_class,
-                              co_after(DEAD_LETTER_TIMEOUT_MS), &err);
+        enum err_code rc = kafka_dead_letter(e->opts.producer, e->opts.dead_letter_topic, record,
+                                             error_class, co_after(DEAD_LETTER_TIMEOUT_MS), &err);
         if (rc == ERR_OK || rc == ERR_CANCELED || rc == ERR_CLOSED) {
             return rc;
         }
@@ -99,7 +100,8 @@ static void dead_letter_main(void *arg)
     kafka_engine_poke(e);
 }
 
-/* ---- taking ------------------------------------------------------------------------------------ */
+/* ---- taking ------------------------------------------------------------------------------------
+ */
 
 static struct kept *keep(rd_kafka_event_t *event, const struct kafka_record *record)
 {
@@ -228,7 +230,8 @@ static void on_record(struct kafka_engine *e, struct engine_part *part, rd_kafka
     }
 }
 
-/* ---- polling ------------------------------------------------------------------------------------- */
+/* ---- polling
+ * ------------------------------------------------------------------------------------- */
 
 static void on_event(struct kafka_engine *e, rd_kafka_event_t *event)
 {
@@ -312,7 +315,8 @@ static void poll_all(struct kafka_engine *e)
     e->poll_from++;
 }
 
-/* ---- runs ---------------------------------------------------------------------------------------- */
+/* ---- runs
+ * ---------------------------------------------------------------------------------------- */
 
 struct running {
     struct kafka_run pub;
@@ -378,14 +382,14 @@ bool kafka_run_is_current(const struct kafka_run *run)
     return kafka_core_is_current(run->engine->core, run->core);
 }
 
-/* ---- the coroutine ------------------------------------------------------------------------------- */
+/* ---- the coroutine
+ * ------------------------------------------------------------------------------- */
 
 static void note_stall(struct kafka_engine *e)
 {
     /* librdkafka's threads stood still with us (SIGSTOP, a frozen machine). Its own notice that
      * the session is over can be late, so the time decides as well. */
-    if (e->last_poll != 0 && e->owned > 0 &&
-        co_now() - e->last_poll > e->opts.session_timeout_ms) {
+    if (e->last_poll != 0 && e->owned > 0 && co_now() - e->last_poll > e->opts.session_timeout_ms) {
         LOG_WARN("kafka.engine.stalled", "stood still past the session, nothing is committed",
                  F_I64("dur_ms", co_now() - e->last_poll));
         e->stalled = true;
@@ -403,7 +407,7 @@ void kafka_engine_poll_task(void *engine)
         start_runs(e);
         kafka_engine_show_figures(e);
         if (e->poll_wanted) {
-            rc = co_yield(NULL);
+            rc = co_yield (NULL);
         } else {
             int64_t tick = kafka_core_next_tick(e->core);
             rc = co_signal_wait(&e->polled, MIN(tick, co_after(POLL_EVERY_MS)), NULL);

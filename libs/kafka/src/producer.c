@@ -1,5 +1,5 @@
-#include "client_int.h"
 #include "kafka/producer.h"
+#include "client_int.h"
 #include "observe/log.h"
 #include "observe/metric.h"
 
@@ -42,7 +42,8 @@ static struct link *current(const struct kafka_producer *p)
     return LIST_ENTRY(p->links.prev, struct link, node);
 }
 
-/* ---- reports ---------------------------------------------------------------------------------------- */
+/* ---- reports
+ * ---------------------------------------------------------------------------------------- */
 
 static void land(struct flight *f, enum err_code code, const struct err *err)
 {
@@ -115,7 +116,8 @@ static void on_report(struct link *link, const rd_kafka_message_t *m)
     }
 }
 
-/* ---- handles ---------------------------------------------------------------------------------------- */
+/* ---- handles
+ * ---------------------------------------------------------------------------------------- */
 
 static void drain(void *ctx);
 
@@ -216,7 +218,9 @@ static void drain(void *ctx)
     }
 }
 
-/* ---- life ----------------------------------------------------------------------------------------------- */
+/* ---- life
+ * -----------------------------------------------------------------------------------------------
+ */
 
 enum err_code kafka_producer_new(struct co_loop *loop, const struct kafka_producer_opts *opts,
                                  struct kafka_producer **ret_producer, struct err *err)
@@ -278,7 +282,9 @@ struct kafka_producer *kafka_producer_free(struct kafka_producer *p)
     return NULL;
 }
 
-/* ---- warm ----------------------------------------------------------------------------------------------- */
+/* ---- warm
+ * -----------------------------------------------------------------------------------------------
+ */
 
 struct warm_job {
     struct kafka_job job;
@@ -355,7 +361,8 @@ enum err_code kafka_producer_warm(struct kafka_producer *p, int64_t deadline, st
     }
 }
 
-/* ---- producing -------------------------------------------------------------------------------------------- */
+/* ---- producing
+ * -------------------------------------------------------------------------------------------- */
 
 static rd_kafka_headers_t *headers_of(const struct kafka_message *message)
 {
@@ -392,8 +399,8 @@ enum err_code kafka_produce_start(struct kafka_producer *p, const struct kafka_m
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
         RD_KAFKA_V_KEY(message->key.ptr, message->key.len),
         RD_KAFKA_V_VALUE((void *)(uintptr_t)message->value.ptr, message->value.len),
-        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_TIMESTAMP(message->timestamp),
-        RD_KAFKA_V_OPAQUE(f), RD_KAFKA_V_END);
+        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_TIMESTAMP(message->timestamp), RD_KAFKA_V_OPAQUE(f),
+        RD_KAFKA_V_END);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         rd_kafka_headers_destroy(headers);
         free(f);
@@ -456,8 +463,8 @@ struct kafka_producer_health kafka_producer_health(const struct kafka_producer *
         .recreated = p->recreated,
     };
     if (!list_empty(&p->flights)) {
-        h.oldest_age_ms = co_loop_now(p->loop) -
-                          LIST_ENTRY(p->flights.next, struct flight, node)->sent_at;
+        h.oldest_age_ms =
+            co_loop_now(p->loop) - LIST_ENTRY(p->flights.next, struct flight, node)->sent_at;
     }
     return h;
 }
