@@ -33,6 +33,7 @@ struct pg_params {
     int *lengths;
     int *formats; /* 0 text, 1 binary */
     uint16_t count;
+    uint16_t cap;
     uint16_t bad; /* the first parameter that cannot be sent, counted from 1; 0: none */
     bool too_big;
 };

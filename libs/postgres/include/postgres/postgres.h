@@ -83,8 +83,8 @@ struct pg_opts {
 /* Connects to nothing yet. errs: ERR_CONFIG. */
 MUST_CHECK enum err_code pg_pool_new(struct co_loop *loop, const struct pg_opts *opts,
                                      struct pg_pool **ret_pool, struct err *err);
-/* Refuses waiters and newcomers with ERR_CLOSED, waits for rollbacks under way, closes. All
- * sessions must be back, or come back while it waits. Takes NULL. */
+/* Gives up rollbacks under way, closes every session. All sessions must be back and nobody may wait
+ * for one: join the groups that use the pool first. Takes NULL. */
 CO_FN struct pg_pool *pg_pool_free(struct pg_pool *pool);
 
 /* What was last heard of the server was good; false before the first connection. */
@@ -94,7 +94,7 @@ CO_FN MUST_CHECK enum err_code pg_pool_ping(struct pg_pool *pool, int64_t deadli
                                             struct err *err);
 
 /* First come, first served; connects where no idle session is left. errs: ERR_BUSY with RETRY
- * (max_waiters), ERR_TIMEOUT, ERR_CANCELED, ERR_CLOSED, ERR_UNAVAILABLE, ERR_CONFIG. */
+ * (max_waiters), ERR_TIMEOUT, ERR_CANCELED, ERR_UNAVAILABLE, ERR_CONFIG. */
 CO_FN MUST_CHECK enum err_code pg_acquire(struct pg_pool *pool, int64_t deadline,
                                           struct pg_session **ret_session, struct err *err);
 /* Does not wait. An open transaction is rolled back, in the background, before anybody else gets

@@ -1,0 +1,3 @@
+-- Is anybody there?
+-- > alive integer
+SELECT 1 AS alive

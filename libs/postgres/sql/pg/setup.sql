@@ -1,0 +1,10 @@
+-- What a session is when it begins: times in UTC, the server's own bounds, its role. A server that
+-- lost its client notices within half a second, even while it waits for a lock.
+-- $1 text statement timeout, ms
+-- $2 text role; null: the one that connected
+-- > set text
+SELECT concat(
+    set_config('TimeZone', 'UTC', false),
+    set_config('statement_timeout', $1, false),
+    set_config('client_connection_check_interval', '500', false),
+    set_config('role', coalesce($2, current_setting('role')), false)) AS set
