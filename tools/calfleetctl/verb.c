@@ -12,7 +12,7 @@ struct config *verb_options(const char *program, const char *about, const char *
 {
     /* A verb runs where services are configured, too. */
     static const char *const foreign_env[] = {"CALFLEET_"};
-    const __typeof__(*((struct config_spec *)0)->tables) tables[] = {{table, values}};
+    const struct config_binding tables[] = {{table, values}};
     const struct config_spec spec = {
         .program = program,
         .version = CALFLEET_VERSION,

@@ -149,7 +149,7 @@ int verb_migrate(int argc, char **argv)
     int code = CONFIG_EXIT_INTERNAL;
     struct config *options =
         verb_options("calfleetctl migrate",
-                     "Applies the migrations that the database does not have yet, each once.", NULL,
+                     "Applies the migrations that the database does not have yet, each once", NULL,
                      migrate_config_table(), &conf, argc, argv, &code);
     if (options == NULL) {
         return code;

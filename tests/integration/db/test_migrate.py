@@ -20,15 +20,22 @@ class Runner:
         self.folder = folder
 
     def command(self, *options):
-        dsn = psycopg.conninfo.make_conninfo(server_dsn(), dbname=self.database)
-        return [str(BIN / "calfleetctl"), "migrate", f"--pg-dsn={dsn}", f"--dir={self.folder}",
+        return [str(BIN / "calfleetctl"), "migrate", f"--dir={self.folder}",
                 f"--host-dir={ROOT / 'db' / 'host'}", *options]
 
-    def run(self, *options, code=0):
+    def env(self, **changes):
+        dsn = psycopg.conninfo.make_conninfo(server_dsn(), **{"dbname": self.database} | changes)
+        return environment(CALFLEET_PG_DSN=dsn)
+
+    def run(self, *options, code=0, env=None):
         done = subprocess.run(self.command(*options), capture_output=True, text=True, timeout=60,
-                              env=clean_env())
+                              env=env or self.env())
         assert done.returncode == code, done.stderr
         return done
+
+    def start(self, *options):
+        return subprocess.Popen(self.command(*options), stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, text=True, env=self.env())
 
     def rows(self, *options, code=0):
         out = self.run("--json", *options, code=code).stdout
@@ -40,9 +47,9 @@ class Runner:
                                 " ORDER BY version").fetchall()
 
 
-def clean_env():
+def environment(**ours):
     """What a shell that works with a stack has set must not decide these tests."""
-    return {k: v for k, v in os.environ.items() if not k.startswith("CALFLEET_")}
+    return {k: v for k, v in os.environ.items() if not k.startswith("CALFLEET_")} | ours
 
 
 def declared():
@@ -151,9 +158,7 @@ def test_a_file_may_not_end_its_transaction(migrated, folder):
 
 def test_a_member_of_the_owner_role_applies_later_files(migrated, folder, db_role):
     add(folder, "SET LOCAL ROLE calfleet_migrate;\nCREATE TABLE calfleet.later (id int);\n")
-    dsn = psycopg.conninfo.make_conninfo(server_dsn(), dbname=migrated.database, user=db_role)
-    subprocess.run([*migrated.command(), f"--pg-dsn={dsn}"], check=True, timeout=60,
-                   env=clean_env())
+    migrated.run(env=migrated.env(user=db_role))
     with connect(migrated.database) as conn:
         assert conn.execute("SELECT pg_get_userbyid(relowner) FROM pg_class"
                             " WHERE relname = 'later'").fetchone() == ("calfleet_migrate",)
@@ -170,8 +175,7 @@ def db_role(migrated):
 
 
 def test_two_at_once(runner):
-    both = [subprocess.Popen(runner.command("--host-standin", "--json"), stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, text=True, env=clean_env()) for _ in range(2)]
+    both = [runner.start("--host-standin", "--json") for _ in range(2)]
     out = [p.communicate(timeout=60) for p in both]
     assert [p.returncode for p in both] == [0, 0], out
     assert sorted(len(o.splitlines()) for o, _ in out) == [0, len(MIGRATIONS)]
@@ -198,7 +202,7 @@ def test_a_busy_table_means_try_again(migrated, folder):
 
 def test_killed_in_the_middle_it_is_done_by_the_next(migrated, folder):
     add(folder, "CREATE TABLE calfleet.slow ();\nSELECT pg_sleep(20);\n")
-    process = subprocess.Popen(migrated.command(), env=clean_env())
+    process = migrated.start()
     try:
         with connect(migrated.database) as conn:
             for _ in range(100):
@@ -209,7 +213,7 @@ def test_killed_in_the_middle_it_is_done_by_the_next(migrated, folder):
                 conn.execute("SELECT pg_sleep(0.1)")
             assert busy
             process.kill()
-            process.wait(10)
+            process.communicate(timeout=10)
             # The server notices a dead client at its next word: here it is told.
             conn.execute("SELECT pg_terminate_backend(%s)", busy[0])
     finally:
@@ -224,25 +228,30 @@ def test_killed_in_the_middle_it_is_done_by_the_next(migrated, folder):
     ("host=127.0.0.1 nonsense=1", 78),
 ])
 def test_no_database(runner, dsn, code):
-    done = subprocess.run([*runner.command(), f"--pg-dsn={dsn}"], capture_output=True, text=True,
-                          timeout=60, env=clean_env())
-    assert done.returncode == code, done.stderr
+    runner.run(code=code, env=environment(CALFLEET_PG_DSN=dsn))
 
 
 def test_a_refused_login_is_a_setting(runner):
-    dsn = psycopg.conninfo.make_conninfo(server_dsn(), dbname="no_such_database")
-    done = subprocess.run([*runner.command(), f"--pg-dsn={dsn}"], capture_output=True, text=True,
-                          timeout=60, env=clean_env())
-    assert done.returncode == 78, done.stderr
+    runner.run(code=78, env=runner.env(dbname="no_such_database"))
+
+
+def test_the_dsn_may_stand_in_a_file_and_is_never_shown(runner, tmp_path):
+    secret = tmp_path / "dsn"
+    secret.write_text(runner.env(password="planted-word")["CALFLEET_PG_DSN"] + "\n")
+    env = environment(CALFLEET_PG_DSN_FILE=str(secret))
+    runner.run("--host-standin", env=env)
+    shown = runner.run("--print-config", env=env)
+    failed = runner.run(code=75, env=environment(
+        CALFLEET_PG_DSN="host=127.0.0.1 port=1 user=x password=planted-word"))
+    assert "planted-word" not in shown.stdout + shown.stderr + failed.stdout + failed.stderr
 
 
 def test_command_line(runner):
     run = [str(BIN / "calfleetctl")]
     for arguments, code in (([], 64), (["nosuch"], 64), (["--help"], 0), (["--version"], 0),
-                            (["migrate", "--help"], 0), (["migrate", "--no-such-option"], 64),
-                            (["migrate"], 78)):
+                            (["migrate", "--help"], 0), (["migrate"], 78)):
         done = subprocess.run(run + arguments, capture_output=True, text=True, timeout=60,
-                              env=clean_env())
+                              env=environment())
         assert done.returncode == code, (arguments, done.stderr)
     assert "migrate" in subprocess.run([*run, "--help"], capture_output=True, text=True).stdout
 
