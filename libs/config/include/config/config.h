@@ -7,8 +7,8 @@
  *       C(mode, ENUM, "fast", 0, 0, "fast|safe", 0, "how it is done") \
  *       C(api_secret, SECRET, "", 32, 4096, "", 0, "what callers prove themselves with")
  *   CONFIG_STRUCT(demo_config, DEMO_CONFIG)      struct demo_config with one field a row
- *   CONFIG_TABLE(demo_config, DEMO_CONFIG)       in one .c: const struct config_table
- *                                                *demo_config_table(void)
+ *   static CONFIG_TABLE(demo_config, DEMO_CONFIG)  in a .c: demo_config_table(), which gives the
+ *                                                table (or without static, declared in the header)
  *
  * The columns: name, type, default (as text; "" is unset), min, max, what the type needs, flags,
  * help (Markdown, no full stop). A value is looked for in this order: flag (--idle-timeout=5s or
@@ -45,9 +45,9 @@
  * ENUM      int, index into the list       -                 the list, "fast|safe"
  * URL       struct str, no slash at end    length            the schemes, "https|http"
  * ADDRESS   struct config_address          -                 - (host:port, [::1]:port, :port)
- * LIST      struct config_list             number of items   - (comma separated)
- * SECRET    struct config_secret           length            -
- * KEYRING   struct config_keyring          number of keys    -
+ * LIST      struct config_list             number of items   - (comma separated; hidden: one a
+ * line) SECRET    struct config_secret           length            - KEYRING   struct
+ * config_keyring          number of keys    -
  *
  * Every text is NUL-terminated as well and lives as long as the struct config; unset is "". */
 struct config_list {
@@ -185,7 +185,7 @@ struct config;
  * owns: free with config_free; texts in the structs live until then. spec must live as long. */
 struct config *config_load(const struct config_spec *spec, int argc, char *const *argv,
                            char *const *env, struct buf *out, struct buf *messages, int *ret_exit);
-/* Takes NULL; returns NULL. Secrets are wiped first. */
+/* Takes NULL; returns NULL. */
 struct config *config_free(struct config *c);
 
 /* What stood on the command line beside flags; all after "--" as it is. */
