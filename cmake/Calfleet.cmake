@@ -31,7 +31,7 @@ target_compile_options(calfleet_flags INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wsign-conversion -Wstrict-prototypes -Wmissing-prototypes
   -Wold-style-definition -Wcast-qual -Wpointer-arith -Wwrite-strings -Wformat=2 -Wundef -Wvla
   -Wswitch-enum -Wimplicit-fallthrough -Wdouble-promotion -fno-common
-  -Wno-format-truncation # snprintf into a bounded text is meant to cut it
+  $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation> # snprintf into a bounded text is meant to cut it
   -fno-omit-frame-pointer
   -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/=) # places in errors and logs are paths of the project
 if(CALFLEET_WERROR)
