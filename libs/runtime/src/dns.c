@@ -11,12 +11,25 @@ struct query {
     struct sockaddr_storage address;
 };
 
+/* An IPv4 address where there is one: of "localhost" and its like a server that listens on one
+ * family only has nearly always that. */
+static const struct addrinfo *choose(const struct addrinfo *list)
+{
+    for (const struct addrinfo *at = list; at != NULL; at = at->ai_next) {
+        if (at->ai_family == AF_INET) {
+            return at;
+        }
+    }
+    return list;
+}
+
 static void on_answer(uv_getaddrinfo_t *req, int status, struct addrinfo *list)
 {
     struct query *q = req->data;
     q->status = status;
     if (status == 0) {
-        memcpy(&q->address, list->ai_addr, list->ai_addrlen);
+        const struct addrinfo *chosen = choose(list);
+        memcpy(&q->address, chosen->ai_addr, chosen->ai_addrlen);
         uv_freeaddrinfo(list);
     }
     if (q->wait != NULL) {

@@ -127,7 +127,8 @@ static enum err_code act(struct point *p, struct err *err)
 
 enum err_code failpoint(const char *name, struct err *err)
 {
-    for (size_t i = 0; i < point_count; i++) {
+    BUG_ON(point_count > 0 && !is_known(str_c(name)) && "a failpoint that the table does not name");
+    for (size_t i = 0; i < point_count; i++) { /* several may be set on one point */
         struct point *p = &points[i];
         if (!str_eq_c(p->name, name)) {
             continue;

@@ -6,7 +6,7 @@
 
 #include <sys/socket.h>
 
-/* The first stream address of a host name or literal address; port may be NULL.
+/* A stream address of a host name or literal address, IPv4 where there is one; port may be NULL.
  * errs: ERR_UNAVAILABLE with ERR_ACT_RETRY, ERR_TIMEOUT, ERR_CANCELED. */
 CO_FN MUST_CHECK enum err_code co_resolve(const char *host, const char *port, int64_t deadline,
                                           struct sockaddr_storage *ret_address, struct err *err);
