@@ -160,11 +160,11 @@ static bool time_is_infinite(int64_t at)
     return at == PG_TIME_INFINITY || at == PG_TIME_NEG_INFINITY;
 }
 
-/* Further than this the microseconds do not fit; the server's own range is narrower. */
+/* Further than this the server's microseconds do not fit; its own range is narrower. */
 static bool time_fits(int64_t at)
 {
     return time_is_infinite(at) ||
-           (at > INT64_MIN / 1000 + PG_EPOCH_MS && at < INT64_MAX / 1000 - PG_EPOCH_MS);
+           (at > INT64_MIN / 1000 + PG_EPOCH_MS && at < INT64_MAX / 1000 + PG_EPOCH_MS);
 }
 
 void pg_add_time(struct pg_params *p, int64_t at)

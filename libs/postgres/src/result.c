@@ -180,24 +180,30 @@ struct uuid pg_get_uuid(const struct pg_result *r, size_t row, size_t column)
     return id;
 }
 
-int64_t pg_get_time_us(const struct pg_result *r, size_t row, size_t column)
+/* Microseconds since the server's epoch; its infinities are the ends of the type. */
+static int64_t server_time(const struct pg_result *r, size_t row, size_t column)
 {
     struct str v = value_of(r, row, column, OID_TIMESTAMPTZ, sizeof(int64_t), "timestamptz");
-    if (v.ptr == NULL) {
-        return 0;
-    }
-    int64_t us = (int64_t)read_u64(v.ptr);
-    /* The server's last year is 294276, so only its infinities are too far for our epoch. */
-    return us == INT64_MAX || us == INT64_MIN ? us : us + PG_EPOCH_MS * 1000;
+    return v.ptr != NULL ? (int64_t)read_u64(v.ptr) : -PG_EPOCH_MS * 1000;
 }
 
 int64_t pg_get_time(const struct pg_result *r, size_t row, size_t column)
 {
-    int64_t us = pg_get_time_us(r, row, column);
+    int64_t us = server_time(r, row, column);
     if (us == INT64_MAX || us == INT64_MIN) {
         return us > 0 ? PG_TIME_INFINITY : PG_TIME_NEG_INFINITY;
     }
-    return us / 1000 - (us % 1000 < 0 ? 1 : 0);
+    return us / 1000 - (us % 1000 < 0 ? 1 : 0) + PG_EPOCH_MS;
+}
+
+int64_t pg_get_time_us(const struct pg_result *r, size_t row, size_t column)
+{
+    int64_t us = server_time(r, row, column);
+    int64_t unix_us;
+    if (us == INT64_MIN) {
+        return PG_TIME_NEG_INFINITY;
+    }
+    return __builtin_add_overflow(us, PG_EPOCH_MS * 1000, &unix_us) ? PG_TIME_INFINITY : unix_us;
 }
 
 int32_t pg_get_date(const struct pg_result *r, size_t row, size_t column)

@@ -29,7 +29,7 @@ double pg_get_f64(const struct pg_result *r, size_t row, size_t column);
 struct uuid pg_get_uuid(const struct pg_result *r, size_t row, size_t column);
 /* timestamptz as UTC ms, rounded down; infinity is PG_TIME_INFINITY (params.h). */
 int64_t pg_get_time(const struct pg_result *r, size_t row, size_t column);
-/* The same, exact, in UTC microseconds. */
+/* The same, exact, in UTC microseconds; what lies past the year 294246 reads as infinity. */
 int64_t pg_get_time_us(const struct pg_result *r, size_t row, size_t column);
 /* date as days since 1970-01-01; infinity is INT32_MAX, -infinity INT32_MIN. */
 int32_t pg_get_date(const struct pg_result *r, size_t row, size_t column);
