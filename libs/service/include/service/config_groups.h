@@ -13,7 +13,7 @@
     C(kafka_client_id, STRING, "calfleet", 1, 249, "", 0, "what the brokers log and count by")     \
     C(kafka_settings, LIST, "", 0, 64, "", 0,                                                      \
       "properties of librdkafka, passed through: `security.protocol=SASL_SSL,...`; after ours, "   \
-      "so they win")                                                                               \
+      "so they win; printed, so nothing secret")                                                   \
     C(kafka_secret_settings, LIST, "", 0, 64, "", CONFIG_HIDDEN,                                   \
       "the same for those that are secret (`sasl.password=...`), one a line in a file")
 
@@ -62,7 +62,9 @@
 #define PROVIDER_CONFIG(C)                                                                         \
     C(provider_ca_file, STRING, "", 0, 4096, "", 0,                                                \
       "PEM file of the authorities that sign the providers' certificates; unset: the system's")    \
-    C(provider_http2, BOOL, "true", 0, 0, "", 0, "speak HTTP/2 where the provider does")           \
+    C(provider_protocol, ENUM, "auto", 0, 0, "auto|http1|h2c", 0,                                  \
+      "`auto`: HTTP/2 where TLS negotiates it, else HTTP/1.1; `h2c`: HTTP/2 in clear, for the "    \
+      "simulator")                                                                                 \
     C(provider_timeout, DURATION, "30s", 100, 300000, "", 0, "bound on one provider call")         \
     C(provider_connections, INT, "16", 1, 1024, "connections", 0,                                  \
       "most connections to one host of a provider")                                                \

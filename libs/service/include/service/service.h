@@ -14,6 +14,7 @@
 #define SERVICE_SERVICE_H
 
 #include "config/config.h"
+#include "http/server.h"
 #include "runtime/co.h"
 
 /* The settings that every service has; C as in config.h. */
@@ -65,6 +66,8 @@ struct service {
     CO_FN void (*stop)(struct service_run *run);
     /* Says which dependencies are there; must not wait. NULL: always ready. */
     void (*ready)(struct service_run *run, struct service_ready *ready);
+    /* Further paths of the admin port, arg: the run; NULL: none (404). */
+    http_handler_fn admin;
     /* A secret was read again and differs (by the option's name); NULL: not told. Must not wait. */
     void (*secret_changed)(struct service_run *run, const char *option);
 };
