@@ -233,7 +233,10 @@ static bool elements_open(struct str v, struct elements *ret)
     }
     uint32_t dimensions = read_u32(v.ptr);
     *ret = (struct elements){.at = v.ptr + 12, .end = v.ptr + v.len, .type = read_u32(v.ptr + 8)};
-    if (dimensions == 1 && v.len >= 5 * sizeof(uint32_t)) {
+    if (dimensions == 1) {
+        if (v.len < 5 * sizeof(uint32_t)) {
+            return false;
+        }
         ret->count = read_u32(v.ptr + 12);
         ret->at += 8;
     }

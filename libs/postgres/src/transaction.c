@@ -47,6 +47,7 @@ enum err_code pg_begin_as(struct pg_session *s, enum pg_isolation isolation, str
 {
     struct arena arena CLEANUP(arena_fini);
     struct pg_params params;
+    arena_init(&arena);
     BUG_ON(pg_in_transaction(s));
     /* "none" is an identifier that set_config would take for "whoever connected". */
     if (!role_is_plain(str_c(role)) || str_eq(str_c(role), STR("none"))) {
@@ -55,7 +56,6 @@ enum err_code pg_begin_as(struct pg_session *s, enum pg_isolation isolation, str
     if (claims.ptr != NULL && !str_starts(str_trim(claims), STR("{"))) {
         return ERR_SET_ACT(err, ERR_INVALID, ERR_ACT_DROP, "the claims are not a JSON object");
     }
-    arena_init(&arena);
     pg_params_init(&params, &arena);
     pg_add_uuid(&params, user);
     pg_add_text(&params, str_c(role));

@@ -95,10 +95,16 @@ void server_start(struct private_server *server)
                           "-c",
                           "autovacuum=off",
                           NULL};
-    server->pid = spawn(server->folder, argv);
     for (int i = 0; i < 300; i++) {
+        if (server->pid == 0) {
+            server->pid = spawn(server->folder, argv);
+        }
         if (PQping(server->dsn) == PQPING_OK) {
             return;
+        }
+        /* After a kill it may refuse as long as a child of the old one is about to end. */
+        if (waitpid(server->pid, NULL, WNOHANG) == server->pid) {
+            server->pid = 0;
         }
         nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
     }
