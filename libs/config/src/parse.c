@@ -17,10 +17,10 @@ static const struct unit duration_units[] = {
 static void print_scaled(const struct unit *units, size_t count, int64_t value, struct buf *out)
 {
     size_t i = count - 1;
-    while (i > 0 && (value == 0 || value % units[i].factor != 0)) {
+    while (i > 0 && value % units[i].factor != 0) {
         i--;
     }
-    buf_add_f(out, "%lld%s", (long long)(value / units[i].factor), units[i].text);
+    buf_add_f(out, "%lld%s", (long long)(value / units[i].factor), value == 0 ? "" : units[i].text);
 }
 
 void config_print_bound(const struct config_option *o, int64_t bound, struct buf *out)

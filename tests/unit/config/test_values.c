@@ -4,7 +4,7 @@
 /* Loads one value by its variable; secrets have no other way in. */
 static bool takes(struct rig *r, const char *name, const char *value)
 {
-    char env[4096];
+    char env[2048];
     snprintf(env, sizeof env, "CALFLEET_%s=%s", name, value);
     rig_load(r, ARGS(), ARGS(env));
     assert_int_equal(r->exit_code, r->config != NULL ? 0 : CONFIG_EXIT_CONFIG);
