@@ -268,5 +268,5 @@ bool http_replied(const struct http_exchange *x)
 bool http_client_gone(const struct http_exchange *x)
 {
     const struct conn *c = conn_of(x);
-    return c->eof || c->overdue || c->phase == CONN_CLOSING;
+    return c->overdue || (!c->replied && (c->eof || c->phase == CONN_CLOSING));
 }

@@ -168,6 +168,22 @@ static bool refuse_body(struct request *r)
     return request_refuse(r, 413, "body_too_large", "The request's body is too large.");
 }
 
+/* Chunk sizes, extensions and trailers end at `end`: in number bounded by the body that came before
+ * them, and made of lines as a head is, since a line feed in an extension is the end of it for some
+ * and not for others. */
+static bool take_framing(struct request *r, const char *end)
+{
+    struct str bytes = {r->framing_at, (size_t)(end - r->framing_at)};
+    r->framing_at = end;
+    r->framing += bytes.len;
+    bool ok = r->framing <= r->limits->header_bytes + FRAMING_PER_BODY_BYTE * r->body.len;
+    for (size_t i = 0; i < bytes.len && ok; i++) {
+        ok = !is_misplaced((unsigned char)bytes.ptr[i], r->framing_last);
+        r->framing_last = bytes.ptr[i];
+    }
+    return ok || request_refuse(r, 400, "bad_request", "The request's body is malformed.");
+}
+
 static bool on_chunk(void *ctx, uint64_t size)
 {
     struct request *r = ctx;
@@ -177,6 +193,11 @@ static bool on_chunk(void *ctx, uint64_t size)
 static bool on_bytes(void *ctx, struct str bytes)
 {
     struct request *r = ctx;
+    if (!take_framing(r, bytes.ptr)) {
+        return false;
+    }
+    r->framing_at = bytes.ptr + bytes.len;
+    r->framing_last = '\0';
     buf_add(&r->body, bytes);
     return !r->body.failed || refuse_body(r);
 }
@@ -184,17 +205,14 @@ static bool on_bytes(void *ctx, struct str bytes)
 static void feed_body(struct request *r, struct str bytes, size_t *ret_used)
 {
     const struct wire_body sink = {.chunk = on_chunk, .bytes = on_bytes, .ctx = r};
-    size_t before = r->body.len;
+    r->framing_at = bytes.ptr;
     bool ok = wire_parse_body(&r->wire, bytes, &sink, ret_used);
-    if (r->phase == REQUEST_BAD) {
+    if (r->phase == REQUEST_BAD || !take_framing(r, bytes.ptr + *ret_used)) {
         return;
     }
-    r->framing += *ret_used - (r->body.len - before);
-    if (!ok || r->framing > r->limits->header_bytes + FRAMING_PER_BODY_BYTE * r->body.len) {
+    if (!ok) {
         IGNORE(request_refuse(r, 400, "bad_request", "The request's body is malformed."));
-        return;
-    }
-    if (r->wire.complete) {
+    } else if (r->wire.complete) {
         r->phase = REQUEST_DONE;
     }
 }

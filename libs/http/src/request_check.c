@@ -169,7 +169,7 @@ bool request_check_head(struct request *r, const struct wire_head *head)
 {
     struct framing f = {0};
     if (head->major != 1 || (head->minor != 0 && head->minor != 1)) {
-        return request_refuse(r, 505, "version_not_supported", "HTTP/1.1 is spoken here.");
+        return request_refuse(r, 505, "version_not_supported", "Only HTTP/1 is spoken here.");
     }
     r->http_1_0 = head->minor == 0;
     r->method = head->method;

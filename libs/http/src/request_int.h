@@ -37,7 +37,9 @@ struct request {
     bool http_1_0;
     bool keep_alive; /* as the client wishes */
     bool expects_continue;
-    size_t framing; /* bytes of the body's coding that were not body */
+    size_t framing;         /* bytes of the body's coding that were not body */
+    char framing_last;      /* the last of them; NUL where body came after it */
+    const char *framing_at; /* in the bytes at hand: where what is not body begins */
     int reply_status;
     const char *reply_code;
     const char *reply_text;

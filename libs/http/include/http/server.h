@@ -90,7 +90,8 @@ void http_reply_error(struct http_exchange *x, int status, const char *code, con
 
 bool http_replied(const struct http_exchange *x);
 /* Nobody will read a reply: the peer closed, or the deadline has passed and 503 was sent. (A peer
- * that only closed its sending side looks the same; a reply is still sent to it.) */
+ * that only closed its sending side looks the same; a reply is still sent to it.) Asked before the
+ * reply. */
 bool http_client_gone(const struct http_exchange *x);
 
 #endif
