@@ -45,6 +45,7 @@ struct rule {
 static const struct rule RULES[] = {
     {"23505", false, ERR_EXISTS, ERR_ACT_NONE},      {"23P01", false, ERR_CONFLICT, ERR_ACT_NONE},
     {"25006", true, ERR_UNAVAILABLE, ERR_ACT_RETRY}, /* the primary has become a standby */
+    {"25P03", true, ERR_UNAVAILABLE, ERR_ACT_RETRY}, /* idle in a transaction for too long */
     {"42501", true, ERR_DENIED, ERR_ACT_NONE},       {"55006", true, ERR_CONFLICT, ERR_ACT_RETRY},
     {"55P03", true, ERR_CONFLICT, ERR_ACT_RETRY},    {"57014", true, ERR_TIMEOUT, ERR_ACT_NONE},
     {"P0002", false, ERR_NOT_FOUND, ERR_ACT_NONE},   {"08", true, ERR_UNAVAILABLE, ERR_ACT_RETRY},

@@ -47,7 +47,8 @@ int64_t ask_i64(struct pg_session *s, const char *name, const char *text);
 /* A server of the test's own, for what the shared one must not suffer. */
 struct private_server {
     char folder[64];
-    char dsn[128];
+    char dsn[128];     /* without TLS */
+    char tls_dsn[256]; /* with it, the server's name checked */
     int port;
     pid_t pid; /* 0: not running */
 };

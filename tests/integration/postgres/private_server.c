@@ -55,6 +55,32 @@ static int wait_end(pid_t pid)
     return status;
 }
 
+static void make_certificate(const struct private_server *server)
+{
+    char key[96];
+    char certificate[96];
+    snprintf(key, sizeof key, "%s/server.key", server->folder);
+    snprintf(certificate, sizeof certificate, "%s/server.crt", server->folder);
+    const char *argv[] = {"/usr/bin/openssl",
+                          "req",
+                          "-x509",
+                          "-newkey",
+                          "ec",
+                          "-pkeyopt",
+                          "ec_paramgen_curve:P-256",
+                          "-nodes",
+                          "-days",
+                          "1",
+                          "-subj",
+                          "/CN=localhost",
+                          "-keyout",
+                          key,
+                          "-out",
+                          certificate,
+                          NULL};
+    assert_int_equal(wait_end(spawn(server->folder, argv)), 0);
+}
+
 void server_init(struct private_server *server)
 {
     char data[96];
@@ -70,15 +96,24 @@ void server_init(struct private_server *server)
     const char *argv[] = {BIN "initdb", "-D",   data,       "-U",      "calfleet",  "-A", "trust",
                           "--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync", NULL};
     assert_int_equal(wait_end(spawn(server->folder, argv)), 0);
+    make_certificate(server);
     server->port = free_port();
     snprintf(server->dsn, sizeof server->dsn,
-             "host=localhost port=%d user=calfleet dbname=postgres", server->port);
+             "host=localhost port=%d user=calfleet dbname=postgres sslmode=disable", server->port);
+    snprintf(server->tls_dsn, sizeof server->tls_dsn,
+             "host=localhost port=%d user=calfleet dbname=postgres sslmode=verify-full "
+             "sslrootcert=%s/server.crt",
+             server->port, server->folder);
 }
 
 void server_start(struct private_server *server)
 {
     char data[96];
     char port[16];
+    char key[128];
+    char certificate[128];
+    snprintf(key, sizeof key, "ssl_key_file=%s/server.key", server->folder);
+    snprintf(certificate, sizeof certificate, "ssl_cert_file=%s/server.crt", server->folder);
     snprintf(data, sizeof data, "%s/data", server->folder);
     snprintf(port, sizeof port, "%d", server->port);
     const char *argv[] = {BIN "postgres",
@@ -94,6 +129,12 @@ void server_start(struct private_server *server)
                           "fsync=off",
                           "-c",
                           "autovacuum=off",
+                          "-c",
+                          "ssl=on",
+                          "-c",
+                          key,
+                          "-c",
+                          certificate,
                           NULL};
     for (int i = 0; i < 300; i++) {
         if (server->pid == 0) {

@@ -212,6 +212,59 @@ static void test_a_stopped_server_costs_the_deadline_and_no_more(void **state UN
         stopped_body);
 }
 
+/* ---- TLS ----------------------------------------------------------------------------------- */
+
+#define TLS_CALLS 20
+#define TLS_ROW_BYTES 200000
+
+static void tls_body(struct pg_pool *pool, struct arena *arena)
+{
+    /* More than the socket and one TLS record hold, both ways at once. */
+    struct pg_stmt echo = STMT("echo", "SELECT $1::text", 1);
+    struct pg_call calls[TLS_CALLS] = {{0}};
+    struct pg_params p;
+    char *text = arena_alloc(arena, TLS_ROW_BYTES);
+    memset(text, 'x', TLS_ROW_BYTES);
+    pg_params_init(&p, arena);
+    pg_add_text(&p, (struct str){text, TLS_ROW_BYTES});
+    for (size_t i = 0; i < TLS_CALLS; i++) {
+        calls[i] = (struct pg_call){.stmt = &echo, .params = &p};
+    }
+    struct pg_session *s = session(pool);
+    const struct pg_result *r =
+        run_stmt(s, "tls", "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", NULL, arena);
+    assert_true(pg_get_bool(r, 0, 0));
+    for (int round = 0; round < 3; round++) {
+        ASSERT_OK(pg_pipeline(s, calls, TLS_CALLS, soon(), arena, NULL, NULL));
+        for (size_t i = 0; i < TLS_CALLS; i++) {
+            assert_int_equal(pg_get_str(calls[i].result, 0, 0).len, TLS_ROW_BYTES);
+        }
+    }
+    pg_release(s);
+}
+
+static void tls_mid_call_body(struct pg_pool *pool, struct arena *arena UNUSED)
+{
+    mid_call(pool, SIGQUIT);
+}
+
+static void tls_refused_body(struct pg_pool *pool, struct arena *arena UNUSED)
+{
+    struct pg_session *s = NULL;
+    assert_int_equal(pg_acquire(pool, soon(), &s, NULL), ERR_UNAVAILABLE);
+}
+
+static void test_tls_with_the_name_checked(void **state UNUSED)
+{
+    char dsn[320];
+    struct pg_opts opts = {.conninfo = server.tls_dsn, .max_connections = 3};
+    with_pool(&opts, tls_body);
+    with_pool(&opts, tls_mid_call_body);
+    snprintf(dsn, sizeof dsn, "%s host=127.0.0.1", server.tls_dsn); /* not what it says it is */
+    opts.conninfo = dsn;
+    with_pool(&opts, tls_refused_body);
+}
+
 /* ---- nobody there -------------------------------------------------------------------------- */
 
 static void refused_body(struct pg_pool *pool, struct arena *arena UNUSED)
@@ -259,6 +312,7 @@ int main(void)
         cmocka_unit_test(test_a_killed_postmaster_in_mid_call),
         cmocka_unit_test(test_a_commit_whose_answer_is_lost_is_told),
         cmocka_unit_test(test_a_stopped_server_costs_the_deadline_and_no_more),
+        cmocka_unit_test(test_tls_with_the_name_checked),
         cmocka_unit_test(test_refused_ports_and_lists_of_hosts),
     };
     return cmocka_run_group_tests(tests, server_setup, server_teardown);

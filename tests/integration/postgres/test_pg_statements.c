@@ -363,6 +363,23 @@ static void timeout_body(struct pg_pool *pool, struct arena *arena UNUSED)
     pg_release(s);
 }
 
+static void idle_body(struct pg_pool *pool, struct arena *arena UNUSED)
+{
+    struct err err;
+    struct pg_session *s = session(pool);
+    ASSERT_OK(pg_begin(s, PG_READ_COMMITTED, soon(), NULL));
+    ASSERT_OK(co_sleep(400, NULL));
+    assert_int_equal(exec(s, "nine", "SELECT 9", &err), ERR_UNAVAILABLE);
+    assert_int_equal(err.sys, PG_SQLSTATE('2', '5', 'P', '0', '3'));
+    pg_release(s);
+}
+
+static void test_a_transaction_that_does_nothing_keeps_no_locks(void **state UNUSED)
+{
+    with_pool(&(struct pg_opts){.conninfo = database_dsn(), .statement_timeout_ms = 100},
+              idle_body);
+}
+
 static void test_the_server_bounds_a_statement_too(void **state UNUSED)
 {
     with_pool(&(struct pg_opts){.conninfo = database_dsn(), .statement_timeout_ms = 100},
@@ -444,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_a_deadline_ends_the_statement_on_both_sides),
         cmocka_unit_test(test_a_client_that_is_gone_gets_no_lock),
         cmocka_unit_test(test_the_server_bounds_a_statement_too),
+        cmocka_unit_test(test_a_transaction_that_does_nothing_keeps_no_locks),
         cmocka_unit_test(test_a_cancel_in_mid_query),
         cmocka_unit_test(test_copy_is_refused_and_does_not_hang),
     };

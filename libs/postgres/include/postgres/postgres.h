@@ -21,7 +21,7 @@
  *   40, 55P03, 55006   CONFLICT, RETRY: the whole transaction again
  *   23505              EXISTS          23P01              CONFLICT
  *   22, 23, 44         INVALID, DROP   42501              DENIED
- *   08, 53, 57, 58     UNAVAILABLE, RETRY (also: connection lost, read-only server 25006)
+ *   08, 53, 57, 58     UNAVAILABLE, RETRY (also 25006 read-only server, 25P03, connection lost)
  *   57014              TIMEOUT         54                 TOO_BIG
  *   28, 3D             CONFIG          P0002              NOT_FOUND
  *   all others         INTERNAL: the statement does not fit the schema, or a function raised
@@ -76,7 +76,8 @@ struct pg_opts {
     size_t max_connections;       /* 0: 8 */
     size_t max_waiters;           /* more calls of pg_acquire than this do not wait; 0: 1024 */
     int64_t connect_timeout_ms;   /* 0: 5000 */
-    int64_t statement_timeout_ms; /* the server's own bound on a statement; 0: 30000 */
+    int64_t statement_timeout_ms; /* the server's own bound on a statement, and on the time that a
+                                   * transaction may be idle between two; 0: 30000 */
     int64_t idle_ms;              /* an unused session is closed after it; 0: 300000 */
 };
 
