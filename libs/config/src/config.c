@@ -73,7 +73,8 @@ struct config *config_free(struct config *c)
     return NULL;
 }
 
-/* "\"35\" is no duration: ..."; a secret is not quoted. */
+/* "\"35\" is no duration: ..."; a secret is not quoted, nor is a list, which may hold one by
+ * mistake. */
 static void wrong_value(struct config *c, const struct config_setting *s, const char *why)
 {
     char quote[QUOTE_MAX_BYTES + 1] = "";
@@ -81,7 +82,7 @@ static void wrong_value(struct config *c, const struct config_setting *s, const 
     for (size_t i = 0; i < len; i++) {
         quote[i] = isprint((unsigned char)s->text.ptr[i]) ? s->text.ptr[i] : '?';
     }
-    bool quoted = !config_is_hidden(s->option) && len > 0;
+    bool quoted = !config_is_hidden(s->option) && s->option->type != CONFIG_TYPE_LIST && len > 0;
     config_mistake(c, s->option->name, s->place.ptr, "%s%s%s%s", quoted ? "\"" : "",
                    quoted ? quote : "", quoted ? "\" " : "", why);
 }

@@ -261,6 +261,15 @@ static bool parse_url(struct arena *arena, const struct config_option *o, struct
            (*field = arena_str(arena, text), true);
 }
 
+/* "sasl.password=..." in a list that is printed and logged. */
+static bool is_misplaced_secret(const struct config_option *o, struct str item)
+{
+    struct str name = str_sub(item, 0, str_find_char(item, '='));
+    return !config_is_hidden(o) && name.len < item.len &&
+           (str_find(name, STR("password")) != SIZE_MAX ||
+            str_find(name, STR("secret")) != SIZE_MAX);
+}
+
 static bool parse_list(struct arena *arena, const struct config_option *o, struct str text,
                        struct config_list *field, struct buf *why)
 {
@@ -277,12 +286,15 @@ static bool parse_list(struct arena *arena, const struct config_option *o, struc
             continue;
         }
         ok = item.len > 0 && str_is_utf8(item) && !has_control(item);
-        if (ok) {
+        if (ok && is_misplaced_secret(o, item)) {
+            buf_add_c(why, "holds a secret, but this list is printed and logged; there is one for "
+                           "secrets, or a file");
+            ok = false;
+        } else if (ok) {
             vec_push(&items, arena_str(arena, item));
+        } else {
+            buf_add_c(why, "holds an empty item, a control character or is not UTF-8");
         }
-    }
-    if (!ok) {
-        buf_add_c(why, "holds an empty item, a control character or is not UTF-8");
     }
     if (ok && in_bounds(o, (int64_t)items.len, "a number of items", why)) {
         struct str *copy = ARENA_ARRAY(arena, struct str, MAX(items.len, (size_t)1));

@@ -195,6 +195,12 @@ static void test_secrets_are_never_printed(void **state UNUSED)
     struct rig wrong CLEANUP(rig_fini);
     rig_load(&wrong, ARGS(), ARGS("CALFLEET_API_SECRET=short7!", "CALFLEET_TOKEN_KEYS=1:short7!"));
     assert_int_equal(wrong.exit_code, CONFIG_EXIT_CONFIG);
+
+    struct rig listed CLEANUP(rig_fini);
+    rig_load(&listed, ARGS("--origins=a=b, sasl.password=" SECRET_TEXT), ARGS());
+    assert_int_equal(listed.exit_code, CONFIG_EXIT_CONFIG);
+    assert_true(says(&listed, "holds a secret, but this list is printed"));
+    assert_null(strstr(buf_c(&listed.messages), SECRET_TEXT));
     assert_null(strstr(buf_c(&wrong.messages), "short7!"));
 }
 

@@ -45,11 +45,12 @@
  * ENUM      int, index into the list       -                 the list, "fast|safe"
  * URL       struct str, no slash at end    length            the schemes, "https|http"
  * ADDRESS   struct config_address          -                 - (host:port, [::1]:port, :port)
- * LIST      struct config_list             number of items   - (comma separated; hidden: one a
- * line) SECRET    struct config_secret           length            - KEYRING   struct
- * config_keyring          number of keys    -
+ * LIST      struct config_list             number of items   - (a,b; if hidden: one a line)
+ * SECRET    struct config_secret           length            -
+ * KEYRING   struct config_keyring          number of keys    -
  *
- * Every text is NUL-terminated as well and lives as long as the struct config; unset is "". */
+ * Every text is NUL-terminated as well and lives as long as the struct config; unset is "". A
+ * list that is printed refuses items like x.password=... */
 struct config_list {
     const struct str *items;
     size_t count;
