@@ -96,6 +96,8 @@ int run_program(const char *const argv[])
     return WEXITSTATUS(status);
 }
 
+static struct stack running; /* dir empty: none */
+
 static int stack_script(const struct stack *s, const char *verb, const char *option)
 {
     char port[16];
@@ -115,11 +117,11 @@ void stack_restart(struct stack *s)
     assert_int_equal(stack_script(s, "up", s->brokers == 3 ? "--brokers=3" : "--brokers=1"), 0);
 }
 
-bool stack_up(struct stack *s, int brokers)
+void stack_up(struct stack *s, int brokers)
 {
     if (access("/usr/bin/java", X_OK) != 0) {
         print_message("no Java: a private broker cannot be started\n");
-        return false;
+        skip();
     }
     memset(s, 0, sizeof *s);
     snprintf(s->dir, sizeof s->dir, "%s/stack-%d-%d", TEST_BINARY_DIR, getpid(), brokers);
@@ -131,13 +133,22 @@ bool stack_up(struct stack *s, int brokers)
                  s->port + 2 + i);
     }
     s->cluster = (struct kafka_cluster){.bootstrap = s->bootstrap};
+    running = *s;
     stack_restart(s);
-    return true;
 }
 
-void stack_down(struct stack *s)
+void stack_down(void)
 {
-    stack_script(s, "down", "--wipe");
+    if (running.dir[0] != '\0') {
+        stack_script(&running, "down", "--wipe");
+        running.dir[0] = '\0';
+    }
+}
+
+int stack_teardown(void **state UNUSED)
+{
+    stack_down();
+    return 0;
 }
 
 void stack_signal(struct stack *s, int broker, int sig)

@@ -50,9 +50,12 @@ struct stack {
     struct kafka_cluster cluster;
 };
 
-/* False where Java is absent. */
-bool stack_up(struct stack *s, int brokers);
-void stack_down(struct stack *s);
+/* Skips the test where Java is absent. One at a time; stack_teardown ends it, also after a failed
+ * test. */
+void stack_up(struct stack *s, int brokers);
+void stack_down(void);
+int stack_teardown(void **state);
+#define test_with_stack(f) cmocka_unit_test_setup_teardown(f, NULL, stack_teardown)
 /* broker: 1.. */
 void stack_signal(struct stack *s, int broker, int sig);
 /* Starts again what is not running and waits until it answers. */

@@ -327,13 +327,10 @@ static void ask_in_secret(void *arg)
 static void test_payloads_are_never_in_clear_on_a_brokers_disk(void **state UNUSED)
 {
     struct stack stack;
-    if (!stack_up(&stack, 1)) {
-        skip();
-    }
+    stack_up(&stack, 1);
     in_loop(ask_in_secret, &stack);
     assert_true(stack_log_holds(stack.dir, STR("visible-caller-id"))); /* the search finds things */
     assert_false(stack_log_holds(stack.dir, STR(SECRET)));
-    stack_down(&stack);
 }
 
 int main(void)
@@ -342,7 +339,7 @@ int main(void)
         cmocka_unit_test(test_two_askers_share_a_reply_partition),
         cmocka_unit_test(test_late_work_is_not_begun_and_begun_work_is_finished),
         cmocka_unit_test(test_forged_altered_and_replayed_requests_are_refused),
-        cmocka_unit_test(test_payloads_are_never_in_clear_on_a_brokers_disk),
+        test_with_stack(test_payloads_are_never_in_clear_on_a_brokers_disk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
