@@ -352,6 +352,9 @@ enum err_code redis_conn_open(struct redis_client *client, int64_t deadline,
     if (rc == ERR_OK) {
         rc = introduce(conn, deadline, err);
     }
+    if (rc == ERR_TIMEOUT) { /* ours, not that of the calls which wait for it */
+        rc = ERR_SET_ACT(err, ERR_UNAVAILABLE, ERR_ACT_RETRY, "redis: no answer while connecting");
+    }
     if (rc != ERR_OK) {
         redis_conn_drop(conn);
         redis_conn_unref(conn);

@@ -92,7 +92,7 @@ struct redis_client *client_of(const struct server *s, int64_t command_timeout_m
                          &(struct redis_opts){.host = "127.0.0.1",
                                               .port = s->port,
                                               .password = s->password,
-                                              .connect_timeout_ms = 500,
+                                              .connect_timeout_ms = CONNECT_MS,
                                               .command_timeout_ms = command_timeout_ms},
                          &client, &err),
         ERR_OK);

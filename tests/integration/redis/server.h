@@ -20,7 +20,8 @@ void server_kill(struct server *s);
 
 /* Runs entry(arg) on a loop with the real clock. */
 void run(co_entry_fn entry, void *arg);
-/* A client of the server; half a second to connect. */
+#define CONNECT_MS 500
+/* A client of the server, with CONNECT_MS to connect. */
 struct redis_client *client_of(const struct server *s, int64_t command_timeout_ms);
 /* Waits until the client is healthy, or is not; 5 s at most. */
 void await_health(const struct redis_client *client, bool healthy);
