@@ -7,20 +7,16 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 /* More than a process of ours opens, and less than what makes code that walks all descriptors slow
  * where the hard limit is a thousand million. */
 #define NOFILE_MAX 1048576
 
-static int64_t started_at; /* UTC s */
-
 void process_tune(void)
 {
     struct rlimit limit;
 
-    started_at = (int64_t)time(NULL);
     signal(SIGPIPE, SIG_IGN); /* a peer that goes away is an error of its write, not our end */
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = MIN(limit.rlim_max, (rlim_t)NOFILE_MAX);
@@ -68,7 +64,6 @@ void process_measure(void)
     if (getrusage(RUSAGE_SELF, &usage) == 0) {
         metric_set(METRIC_PROCESS_CPU, NULL, seconds(usage.ru_utime) + seconds(usage.ru_stime));
     }
-    metric_set(METRIC_PROCESS_START, NULL, (double)started_at);
     measure_memory();
     measure_fds();
 }

@@ -169,6 +169,7 @@ static void root(void *arg)
 {
     struct process *p = arg;
     p->alive_ns = co_clock_ns();
+    metric_set(METRIC_PROCESS_START, NULL, (double)co_wall_now() / 1000);
     co_signal_init(&p->changed);
     co_group_init(&p->group, p->loop);
     co_group_init(&p->watchers, p->loop);
@@ -184,14 +185,12 @@ static void root(void *arg)
 static bool set_failpoints(void)
 {
     struct err err;
-    const char *set = getenv("CALFLEET_FAILPOINTS");
     if (failpoint_setup(&err) != ERR_OK) {
         LOG_ERROR("service.start.failed", "not started", F_ERR(&err));
         return false;
     }
-    if (set != NULL && set[0] != '\0') {
-        LOG_WARN("service.failpoints", "failpoints are set", F_C("failpoints", set),
-                 F_BOOL("compiled_in", CALFLEET_FAILPOINTS));
+    if (failpoint_count() > 0) {
+        LOG_WARN("service.failpoints", "failpoints are set", F_I64("set", failpoint_count()));
     }
     return true;
 }

@@ -229,6 +229,14 @@ static void test_changed_secret_reaches_the_service(void **state UNUSED)
     assert_null(strstr(buf_c(&r.lines), "now-twelve-b"));
 }
 
+static void test_set_failpoint_is_warned_of(void **state UNUSED)
+{
+    struct rig r CLEANUP(rig_fini);
+    rig_start(&r, "CALFLEET_FAILPOINTS=test.point=kill", ARGS());
+    after(buf_c(&r.lines), "\"lvl\":\"warn\",\"svc\":\"demo\"");
+    after(buf_c(&r.lines), "\"ev\":\"service.failpoints\"");
+}
+
 static void test_wrong_failpoint_is_refused(void **state UNUSED)
 {
     struct rig r CLEANUP(rig_fini);
@@ -280,6 +288,7 @@ int main(void)
         cmocka_unit_test(test_port_in_use_is_a_reason_to_try_again),
         cmocka_unit_test(test_settings_are_logged_with_their_source_and_secrets_are_not),
         cmocka_unit_test(test_changed_secret_reaches_the_service),
+        cmocka_unit_test(test_set_failpoint_is_warned_of),
         cmocka_unit_test(test_wrong_failpoint_is_refused),
         cmocka_unit_test(test_log_lines_carry_trace_and_coroutine),
         cmocka_unit_test(test_slow_slice_is_logged_and_counted),

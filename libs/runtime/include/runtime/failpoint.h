@@ -17,6 +17,8 @@
 
 /* errs: ERR_CONFIG for an unknown name or a malformed action. Reads the environment. */
 MUST_CHECK enum err_code failpoint_setup(struct err *err);
+/* How many are set: a process that has any may die of it, which its log should say. */
+size_t failpoint_count(void);
 
 #if CALFLEET_FAILPOINTS
 /* ERR_OK unless the point is set to error (or a delay was cancelled). */
