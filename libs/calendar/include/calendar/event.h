@@ -8,6 +8,7 @@
 
 enum calendar_status { CALENDAR_CONFIRMED, CALENDAR_TENTATIVE, CALENDAR_CANCELLED };
 
+/* What a provider cannot tell ("unknown", a value of tomorrow) is mapped to busy: never free. */
 enum calendar_show_as {
     CALENDAR_BUSY,
     CALENDAR_FREE,
@@ -37,8 +38,10 @@ const char *calendar_status_name(enum calendar_status s);
 const char *calendar_show_as_name(enum calendar_show_as s);
 const char *calendar_visibility_name(enum calendar_visibility v);
 const char *calendar_response_name(enum calendar_response r); /* NULL: UNKNOWN */
+/* The same texts back; false on anything else, and ret is untouched. */
 bool calendar_status_parse(struct str text, enum calendar_status *ret);
 bool calendar_show_as_parse(struct str text, enum calendar_show_as *ret);
+bool calendar_visibility_parse(struct str text, enum calendar_visibility *ret);
 bool calendar_response_parse(struct str text, enum calendar_response *ret);
 
 /* A start or an end. */
@@ -87,6 +90,7 @@ struct calendar_event {
     enum calendar_response my_response;
     struct str conference_url;
     struct str html_link;
+    int32_t sequence;   /* RFC 5545 SEQUENCE; 0: not said */
     int64_t updated_at; /* at the provider, UTC ms; 0: not said. Never compared, only shown */
     struct str mark;    /* what we left on it (provider_put_req.mark); empty: nothing */
 };
@@ -105,6 +109,15 @@ enum calendar_field {
     CALENDAR_FIELD_ALL = (1 << 9) - 1,
 };
 
+/* What a row is. It follows from other fields, so it is not stored beside them. */
+enum calendar_kind {
+    CALENDAR_SINGLE,
+    CALENDAR_MASTER,
+    CALENDAR_EXCEPTION, /* one occurrence of a series, changed; its master may be unknown */
+    CALENDAR_CANCELLED_OCCURRENCE, /* one occurrence of a series that does not take place */
+    CALENDAR_DELETED,              /* a tombstone: only the id is certain */
+};
+
 static inline bool calendar_is_deleted(const struct calendar_event *e)
 {
     return e->status == CALENDAR_CANCELLED && e->series_id.len == 0;
@@ -113,6 +126,18 @@ static inline bool calendar_is_deleted(const struct calendar_event *e)
 static inline bool calendar_is_master(const struct calendar_event *e)
 {
     return e->recurrence_count > 0;
+}
+
+static inline enum calendar_kind calendar_kind(const struct calendar_event *e)
+{
+    bool cancelled = e->status == CALENDAR_CANCELLED;
+    if (e->series_id.len > 0) {
+        return cancelled ? CALENDAR_CANCELLED_OCCURRENCE : CALENDAR_EXCEPTION;
+    }
+    if (cancelled) {
+        return CALENDAR_DELETED;
+    }
+    return calendar_is_master(e) ? CALENDAR_MASTER : CALENDAR_SINGLE;
 }
 
 #endif

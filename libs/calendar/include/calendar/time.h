@@ -44,12 +44,17 @@ struct calendar_wall calendar_wall_of(int64_t seconds);
 bool calendar_parse_rfc3339(struct str text, int64_t *ret_at, bool *ret_has_offset);
 /* "2026-10-20" */
 bool calendar_parse_date(struct str text, struct calendar_date *ret_date);
-/* "2026-10-20T09:00:00Z", with .mmm where there are any. */
+/* "2026-10-20T09:00:00Z", with .mmm where there are any. at: CALENDAR_MIN_AT..CALENDAR_MAX_AT. */
 void calendar_print_rfc3339(int64_t at, struct buf *out);
 void calendar_print_date(struct calendar_date d, struct buf *out);
 
 /* RFC 5545: "20261020" (DATE), "20261020T090000" with or without Z (DATE-TIME). */
 bool calendar_parse_ical_date(struct str text, struct calendar_date *ret_date);
 bool calendar_parse_ical_time(struct str text, struct calendar_wall *ret_wall, bool *ret_utc);
+void calendar_print_ical_date(struct calendar_date d, struct buf *out);
+/* Without Z; whoever prints UTC adds it. */
+void calendar_print_ical_time(struct calendar_wall w, struct buf *out);
+/* "P1W", "PT1H30M", "-P1DT12H" in seconds, a day being 24 hours. src: RFC 5545 3.3.6 */
+bool calendar_parse_ical_duration(struct str text, int64_t *ret_seconds);
 
 #endif

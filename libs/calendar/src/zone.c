@@ -1,0 +1,155 @@
+/* TZif, and the two questions that a zone answers.  src: RFC 8536 section 3 */
+#include "zone_int.h"
+
+#define TZIF_HEADER 44
+#define TZIF_MAX_TRANSITIONS 4096
+
+struct counts {
+    uint32_t isutc, isstd, leap, time, type, chars;
+};
+
+static uint32_t be32(const char *p)
+{
+    const unsigned char *u = (const unsigned char *)p;
+    return (uint32_t)u[0] << 24 | (uint32_t)u[1] << 16 | (uint32_t)u[2] << 8 | u[3];
+}
+
+static int64_t be64(const char *p)
+{
+    return (int64_t)((uint64_t)be32(p) << 32 | be32(p + 4));
+}
+
+static bool read_header(struct str data, struct counts *ret, char *ret_version)
+{
+    if (data.len < TZIF_HEADER || memcmp(data.ptr, "TZif", 4) != 0) {
+        return false;
+    }
+    const char *p = data.ptr + 20;
+    *ret = (struct counts){be32(p),      be32(p + 4),  be32(p + 8),
+                           be32(p + 12), be32(p + 16), be32(p + 20)};
+    *ret_version = data.ptr[4];
+    return ret->time <= TZIF_MAX_TRANSITIONS && ret->type >= 1 && ret->type <= 256 &&
+           ret->chars <= 4096 && ret->leap <= 4096 && ret->isutc <= 256 && ret->isstd <= 256;
+}
+
+static size_t block_size(const struct counts *c, size_t time_size)
+{
+    return c->time * (time_size + 1) + c->type * 6 + c->chars + c->leap * (time_size + 4) +
+           c->isstd + c->isutc;
+}
+
+static bool read_transitions(struct str block, const struct counts *c, struct calendar_zone *z)
+{
+    const char *times = block.ptr;
+    const char *indexes = times + c->time * 8;
+    const char *types = indexes + c->time;
+
+    z->count = c->time;
+    z->at = xcalloc(c->time, sizeof *z->at);
+    z->offsets = xcalloc(c->time, sizeof *z->offsets);
+    z->first_offset = (int32_t)be32(types);
+    for (size_t i = 0; i < c->time; i++) {
+        size_t type = (unsigned char)indexes[i];
+        z->at[i] = be64(times + i * 8);
+        if (type >= c->type || (i > 0 && z->at[i] <= z->at[i - 1])) {
+            return false;
+        }
+        z->offsets[i] = (int32_t)be32(types + type * 6);
+        if (z->offsets[i] < -93600 || z->offsets[i] > 93600) { /* section 3.2: -25..26 hours */
+            return false;
+        }
+    }
+    return z->first_offset >= -93600 && z->first_offset <= 93600;
+}
+
+enum err_code calendar_zone_parse(struct str tzif, struct calendar_zone **ret_zone, struct err *err)
+{
+    struct counts c;
+    char version;
+    if (!read_header(tzif, &c, &version) || version < '2') {
+        return ERR_SET(err, ERR_PROTO, "not a TZif file of version 2 or later");
+    }
+    struct str rest = str_sub(tzif, TZIF_HEADER + block_size(&c, 4), SIZE_MAX);
+    if (!read_header(rest, &c, &version) || rest.len < TZIF_HEADER + block_size(&c, 8)) {
+        return ERR_SET(err, ERR_PROTO, "TZif file is cut");
+    }
+    struct str block = str_sub(rest, TZIF_HEADER, SIZE_MAX);
+    struct calendar_zone *zone = xcalloc(1, sizeof *zone);
+    struct str footer = str_trim(str_sub(block, block_size(&c, 8), SIZE_MAX));
+    zone->has_rule = footer.len > 0;
+    if (!read_transitions(block, &c, zone) ||
+        (zone->has_rule && !tz_rule_parse(footer, &zone->rule))) {
+        calendar_zone_free(zone);
+        return ERR_SET(err, ERR_PROTO, "TZif file is malformed");
+    }
+    *ret_zone = zone;
+    return ERR_OK;
+}
+
+struct calendar_zone *calendar_zone_free(struct calendar_zone *zone)
+{
+    if (zone != NULL) {
+        free(zone->at);
+        free(zone->offsets);
+        free(zone);
+    }
+    return NULL;
+}
+
+const struct calendar_zone *calendar_zone_utc(void)
+{
+    static const struct calendar_zone utc;
+    return &utc;
+}
+
+static int32_t offset_at(const struct calendar_zone *z, int64_t seconds)
+{
+    if (z->count == 0 || seconds < z->at[0]) {
+        return z->count == 0 && z->has_rule ? tz_rule_offset(&z->rule, seconds) : z->first_offset;
+    }
+    if (seconds >= z->at[z->count - 1]) {
+        return z->has_rule ? tz_rule_offset(&z->rule, seconds) : z->offsets[z->count - 1];
+    }
+    size_t low = 0;
+    size_t high = z->count - 1;
+    while (high - low > 1) {
+        size_t mid = low + (high - low) / 2;
+        if (z->at[mid] <= seconds) {
+            low = mid;
+        } else {
+            high = mid;
+        }
+    }
+    return z->offsets[low];
+}
+
+static int64_t floor_seconds(int64_t at)
+{
+    return at >= 0 ? at / 1000 : -((-at + 999) / 1000);
+}
+
+int32_t calendar_zone_offset(const struct calendar_zone *zone, int64_t at)
+{
+    return offset_at(zone, floor_seconds(at));
+}
+
+struct calendar_wall calendar_zone_wall(const struct calendar_zone *zone, int64_t at)
+{
+    int64_t seconds = floor_seconds(at);
+    return calendar_wall_of(seconds + offset_at(zone, seconds));
+}
+
+int64_t calendar_zone_instant(const struct calendar_zone *zone, struct calendar_wall wall)
+{
+    int64_t local = calendar_wall_seconds(wall);
+    /* The offsets in force a day before and a day after; between them lies one change at most. */
+    int32_t before = offset_at(zone, local - 86400);
+    int32_t after = offset_at(zone, local + 86400);
+    if (offset_at(zone, local - before) == before) {
+        return (local - before) * 1000; /* in an overlap this is the first one */
+    }
+    if (offset_at(zone, local - after) == after) {
+        return (local - after) * 1000;
+    }
+    return (local - before) * 1000; /* a gap */
+}
