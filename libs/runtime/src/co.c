@@ -52,6 +52,9 @@ static void run(struct co *co)
         if (ms > warn_ms) {
             loop->opts.on_slow_slice(name, ms);
         }
+        if (ms > 0) {
+            uv_update_time(&loop->uv); /* deadlines that start now must not be in the past */
+        }
     }
     if (co->ended) {
         end(co);
@@ -62,6 +65,9 @@ void co_run_ready(struct co_loop *loop)
 {
     for (int pass = 0; pass < PASSES_A_TURN && !list_empty(&loop->ready); pass++) {
         struct list now;
+        if (pass > 0) {
+            uv_update_time(&loop->uv);
+        }
         list_push(&loop->ready, &now);
         list_remove(&loop->ready); /* the ring now hangs at `now` */
         struct list *node;

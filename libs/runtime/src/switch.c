@@ -42,7 +42,7 @@ static void trampoline(struct transfer t)
     co->entry(co->arg);
     co->ended = true;
     co_switch_back(co);
-    BUG_ON("an ended coroutine was resumed");
+    BUG_ON(co->ended && "an ended coroutine was resumed");
 }
 
 void co_switch_prepare(struct co *co)

@@ -101,6 +101,48 @@ static void test_a_coroutine_that_only_yields_does_not_starve_timers(void **stat
     run_real(busy_root, NULL);
 }
 
+static void ignore_slow(const char *name UNUSED, int64_t ms UNUSED)
+{
+}
+
+static void spin(int64_t ms)
+{
+    int64_t began = co_clock_ns();
+    while (co_clock_ns() - began < ms * 1000000) {
+    }
+}
+
+static void hog(void *arg UNUSED)
+{
+    spin(40);
+}
+
+static void after_hog(void *arg)
+{
+    int64_t *slept = arg;
+    int64_t began = co_clock_ns();
+    assert_int_equal(co_sleep(30, NULL), ERR_OK);
+    *slept = (co_clock_ns() - began) / 1000000;
+}
+
+static void hog_root(void *arg)
+{
+    struct co_group group;
+    co_group_init(&group, co_loop_current());
+    assert_int_equal(co_spawn(&group, "hog", hog, NULL, NULL), ERR_OK);
+    assert_int_equal(co_spawn(&group, "after", after_hog, arg, NULL), ERR_OK);
+    assert_int_equal(co_group_join(&group, CO_FOREVER, NULL), ERR_OK);
+}
+
+static void test_a_long_slice_does_not_eat_the_time_of_the_next_one(void **state UNUSED)
+{
+    int64_t slept = 0;
+    struct co_loop *loop = co_loop_new(&(struct co_loop_opts){.on_slow_slice = ignore_slow});
+    co_loop_run(loop, "root", hog_root, &slept);
+    co_loop_free(loop);
+    assert_true(slept >= 29);
+}
+
 /* ---- stacks ---------------------------------------------------------------------------------- */
 
 __attribute__((noinline)) static void eat_stack(volatile char *above, int depth)
@@ -337,6 +379,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_wake_in_a_callback_runs_in_the_same_turn),
         cmocka_unit_test(test_a_coroutine_that_only_yields_does_not_starve_timers),
+        cmocka_unit_test(test_a_long_slice_does_not_eat_the_time_of_the_next_one),
         cmocka_unit_test(test_a_stack_is_used_again_and_its_depth_given_back),
         cmocka_unit_test(test_addresses_are_resolved_off_the_loop),
         cmocka_unit_test(test_overflow_hits_the_guard),

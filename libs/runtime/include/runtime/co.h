@@ -52,7 +52,8 @@ uv_loop_t *co_loop_uv(struct co_loop *loop);
 /* The loop of the running coroutine. */
 struct co_loop *co_loop_current(void);
 
-/* Monotonic ms; the same value during one turn of the loop. co_now() is that of the current loop
+/* Monotonic ms, read before each pass over what is ready and after each slice that took a
+ * millisecond; it stands still while a coroutine runs. co_now() is that of the current loop
  * and may be called from its callbacks as well. */
 int64_t co_now(void);
 int64_t co_loop_now(const struct co_loop *loop);

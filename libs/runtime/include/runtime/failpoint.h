@@ -7,9 +7,10 @@
  *   kill      raise SIGKILL          stop   raise SIGSTOP
  *   error     return ERR_UNAVAILABLE (act RETRY)
  *   delay:MS  suspend the coroutine  (every pass from the N-th on)
- * Each name is listed in failpoint_names.def, with what stands before and after it. A pass of a
- * kill or stop first appends the name to the file in CALFLEET_FAILPOINT_LOG, where that is set, so
- * that a test knows that it was reached. */
+ * Each name is listed in failpoint_names.def, with what stands before and after it. A pass
+ * that acts first appends the name to the file in CALFLEET_FAILPOINT_LOG, where that is set, so
+ * that a test knows that it was reached. While any point is set, one that the table does not name
+ * aborts. */
 #ifndef RUNTIME_FAILPOINT_H
 #define RUNTIME_FAILPOINT_H
 
