@@ -1,13 +1,9 @@
-/* Recurrence: RRULE, EXRULE, RDATE, EXDATE lines to occurrences, exact over DST, bounded in work.
+/* Recurrence: RRULE, RDATE, EXDATE lines to occurrences, exact over DST, bounded in time.
  *
  * An occurrence's wall time is the first one's, on another day: 02:30 daily is 03:30 only on the
- * day whose clock skips it, and the first of the two where the clock shows it twice. The end
- * follows after the first one's exact duration, of an all-day event after its number of days.
- * The first occurrence always belongs to the series, matched by the rule or not, and counts
- * (3.3.10, COUNT); EXDATE can take it out.
- *
- * HOURLY and finer are expanded too, in wall time and under the same bounds. A rule that never
- * matches costs the work of its window, or CALENDAR_WORK_MAX.  src: RFC 5545 3.3.10, 3.8.5 */
+ * day whose clock skips it. Rules finer than DAILY are refused, as is EXRULE (deprecated by RFC
+ * 5545, and no provider writes it); a rule that never matches ends at a bound on the work. src: RFC
+ * 5545 3.3.10, 3.8.5 */
 #ifndef CALENDAR_RECURRENCE_H
 #define CALENDAR_RECURRENCE_H
 
@@ -16,110 +12,52 @@
 #include "calendar/zone.h"
 
 #define CALENDAR_LINES_MAX 200         /* lines of one event */
-#define CALENDAR_RULES_MAX 20          /* RRULE and EXRULE lines of one event */
-#define CALENDAR_RULE_TEXT_MAX 4096    /* bytes of one rule */
 #define CALENDAR_DATES_MAX 4000        /* RDATE and EXDATE values of one event */
 #define CALENDAR_OCCURRENCES_MAX 20000 /* in one expansion */
-/* Days, and times within them, looked at in one expansion: 700 years of a DAILY rule whose COUNT
- * must be followed from the start. Without COUNT, work begins at the window. */
-#define CALENDAR_WORK_MAX 262144
 
-enum calendar_freq {
-    CALENDAR_SECONDLY,
-    CALENDAR_MINUTELY,
-    CALENDAR_HOURLY,
-    CALENDAR_DAILY,
-    CALENDAR_WEEKLY,
-    CALENDAR_MONTHLY,
-    CALENDAR_YEARLY,
+enum calendar_freq { CALENDAR_DAILY = 1, CALENDAR_WEEKLY, CALENDAR_MONTHLY, CALENDAR_YEARLY };
+
+struct calendar_weekday_num {
+    int8_t weekday; /* 0 Monday */
+    int8_t n;       /* 0: each; 1: the first, -1: the last ... */
 };
 
-enum calendar_until {
-    CALENDAR_UNTIL_NONE,
-    CALENDAR_UNTIL_DATE,
-    CALENDAR_UNTIL_LOCAL,
-    CALENDAR_UNTIL_UTC
-};
-
-#define CALENDAR_SET_WORDS 6 /* for 1..366 */
-
-/* Numbers 1..366 counted from the start (plus) and from the end (minus): bit n - 1 is n or -n. */
-struct calendar_set {
-    uint64_t plus[CALENDAR_SET_WORDS];
-    uint64_t minus[CALENDAR_SET_WORDS];
-    bool any;
-};
-
-/* One RRULE. Lists are sets of bits, since order and repetition in them mean nothing; 0: absent. */
+/* One RRULE. Lists are sorted as read. */
 struct calendar_rule {
     enum calendar_freq freq;
-    int32_t interval;               /* 1 and up */
-    int32_t count;                  /* 0: none */
-    enum calendar_until until_kind; /* DATE: that whole day is inside */
-    struct calendar_wall until;
-    int8_t week_start;         /* 0 Monday */
-    uint16_t months;           /* bit m - 1 */
-    uint32_t month_days;       /* bit d - 1: the d-th */
-    uint32_t month_days_minus; /* bit d - 1: the d-th from the end */
-    uint8_t weekdays;          /* BYDAY without number; bit 0 Monday */
-    bool any_nth; /* BYDAY with number: bit n - 1, the n-th and the n-th from the end */
-    uint64_t nth[7];
-    uint64_t nth_minus[7];
-    uint64_t week_nos; /* bit w - 1, likewise */
-    uint64_t week_nos_minus;
-    struct calendar_set year_days;
-    struct calendar_set set_pos;
-    uint32_t hours; /* bit 0 is hour 0 */
-    uint64_t minutes;
-    uint64_t seconds; /* 60 is read as 59 */
+    int32_t interval;
+    int32_t count; /* 0: none */
+    bool has_until;
+    bool until_is_date;
+    struct calendar_wall until; /* UTC, or a date, or (if until_local) in the event's zone */
+    bool until_local;
+    int8_t week_start;
+    uint8_t month_count, month_day_count, weekday_count, set_pos_count;
+    uint8_t year_day_count, week_no_count, hour_count, minute_count, second_count;
+    int8_t months[12];
+    int8_t month_days[62];
+    struct calendar_weekday_num weekdays[53];
+    int16_t set_pos[62];
+    int16_t year_days[62];
+    int8_t week_nos[53];
+    int8_t hours[24], minutes[60], seconds[60];
 };
 
-/* The value of an RRULE line ("FREQ=WEEKLY;BYDAY=MO"), strictly: what 3.3.10 forbids is refused.
- * errs: ERR_INVALID; ERR_TOO_BIG; ERR_UNSUPPORTED: RSCALE or SKIP of RFC 7529. */
+/* The value of an RRULE line ("FREQ=WEEKLY;BYDAY=MO"). errs: ERR_INVALID; ERR_UNSUPPORTED: finer
+ * than DAILY. */
 MUST_CHECK enum err_code calendar_rule_parse(struct str text, struct calendar_rule *ret_rule,
                                              struct err *err);
-/* The canonical text of a rule. */
 void calendar_rule_print(const struct calendar_rule *rule, struct buf *out);
 
-/* Walks one rule in wall time, without a zone; UNTIL is taken as wall time, one day generously
- * when it is UTC (the caller knows the zone and is exact). All state is inside; no fini. */
-struct calendar_rule_iter {
-    struct calendar_rule rule; /* completed from the start */
-    int64_t start;             /* wall seconds */
-    int64_t stop;              /* last wall second */
-    int64_t period;            /* number of the current period, in days, weeks, months or years */
-    int64_t base;              /* period of the start */
-    int64_t unit_base;         /* HOURLY and finer: unit of the start */
-    int32_t count_left;        /* -1: no COUNT */
-    int32_t work_left;
-    bool first_seen;
-    bool exhausted; /* the bound ended it, not the rule */
-    int days_len;
-    int day_at;
-    int32_t time_at;
-    int32_t time_len; /* times of a day: hours x minutes x seconds */
-    int8_t hour_len, minute_len, second_len;
-    int8_t hours[24], minutes[60], seconds[60];
-    int32_t days[378]; /* of the current period: a year of 54 weeks */
-};
-
-/* from: nothing before it is needed (wall seconds): rules without COUNT begin there. INT64_MIN:
- * all. work: at most this many steps; CALENDAR_WORK_MAX is usual. */
-void calendar_rule_iter_init(struct calendar_rule_iter *it, const struct calendar_rule *rule,
-                             struct calendar_wall start, bool all_day, int64_t from, int32_t work);
-/* The next match, in order; false at the end of the rule, or of the work (exhausted). */
-bool calendar_rule_next(struct calendar_rule_iter *it, struct calendar_wall *ret_wall);
-
 /* What recurs: a first occurrence and its lines. */
-struct calendar_recurrence {
+struct calendar_series {
     struct calendar_moment start;
-    struct calendar_moment end; /* not set: timed ones take no time, all-day ones one day */
-    const struct str
-        *lines; /* "RRULE:...", "EXDATE;TZID=...:..." ; also the bare value of a rule */
+    struct calendar_moment end;
+    const struct str *lines;
     size_t line_count;
     const struct calendar_zone *zone; /* of the start; all-day: the calendar's */
-    /* For TZIDs of RDATE and EXDATE that differ from the zone. NULL, or a name that is not known:
-     * the zone. */
+    /* For a TZID of RDATE or EXDATE that differs from the zone; NULL, or not known there: the zone.
+     */
     struct calendar_zones *zones;
 };
 
@@ -129,19 +67,13 @@ struct calendar_occurrence {
     struct calendar_date date; /* of the start, in the zone: the identity where all-day */
 };
 
-/* Occurrences that overlap [from_at, to_at), in order, without those that EXDATE takes out. One
- * that takes no time is in the window which holds its start.
+/* Occurrences that overlap [from_at, to_at), in order, without those that EXDATE takes out.
  * owns: the array lives in arena.
- * errs: ERR_INVALID, ERR_UNSUPPORTED (the lines); ERR_TOO_BIG: over CALENDAR_OCCURRENCES_MAX,
- * CALENDAR_WORK_MAX or a maximum of the lines: never a part of the result. */
-MUST_CHECK enum err_code calendar_expand(const struct calendar_recurrence *recurrence,
-                                         int64_t from_at, int64_t to_at, struct arena *arena,
+ * errs: ERR_INVALID, ERR_UNSUPPORTED (the lines), ERR_TOO_BIG (over CALENDAR_OCCURRENCES_MAX). */
+MUST_CHECK enum err_code calendar_expand(const struct calendar_series *series, int64_t from_at,
+                                         int64_t to_at, struct arena *arena,
                                          struct calendar_occurrence **ret_occurrences,
                                          size_t *ret_count, struct err *err);
-
-/* The lines alone, for whoever accepts them from a user.  errs: as calendar_expand. */
-MUST_CHECK enum err_code calendar_recurrence_check(const struct calendar_recurrence *recurrence,
-                                                   struct err *err);
 
 /* The span of one event that does not recur, or of one exception; all-day in the zone's days. */
 struct calendar_occurrence calendar_single(const struct calendar_moment *start,

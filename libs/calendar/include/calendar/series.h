@@ -14,7 +14,8 @@
 
 #define CALENDAR_EXCEPTIONS_MAX 20000 /* of one series */
 
-struct calendar_series {
+/* The rows of one series, as they are stored. */
+struct calendar_series_rows {
     const struct calendar_event *master; /* NULL: unknown. May be an event that does not recur */
     const struct calendar_event *const *exceptions; /* also the cancelled ones; any order */
     size_t exception_count;
@@ -35,10 +36,11 @@ struct calendar_instance {
  * errs: as calendar_expand. A zone name that is not known is read as the calendar's, that one as
  * UTC: the instants of a timed event are right in any case, only the days of its series may not be.
  */
-MUST_CHECK enum err_code calendar_series_expand(const struct calendar_series *series,
-                                                int64_t from_at, int64_t to_at, struct arena *arena,
-                                                struct calendar_instance **ret_instances,
-                                                size_t *ret_count, struct err *err);
+MUST_CHECK enum err_code calendar_series_instances(const struct calendar_series_rows *rows,
+                                                   int64_t from_at, int64_t to_at,
+                                                   struct arena *arena,
+                                                   struct calendar_instance **ret_instances,
+                                                   size_t *ret_count, struct err *err);
 
 /* The time that an instance takes by the table of span.h; false: none. */
 bool calendar_instance_span(const struct calendar_instance *instance,
