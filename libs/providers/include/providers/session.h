@@ -3,7 +3,8 @@
  *
  * What a call may fail with is decided in one place, providers/transport.h, for all verbs:
  *   ERR_THROTTLED + RETRY     a quota; retry_after_ms where the provider said
- *   ERR_UNAVAILABLE, ERR_IO, ERR_TIMEOUT, ERR_PROTO (an answer that is no answer) + RETRY
+ *   ERR_UNAVAILABLE, ERR_IO, ERR_TIMEOUT, ERR_PROTO (an answer that is no answer) + RETRY;
+ *                             of a write, ERR_IO, ERR_TIMEOUT and ERR_CANCELED alone are in doubt
  *   ERR_AUTH + REAUTH         the grant is dead (after one refresh and one replay)
  *   ERR_DENIED + DROP         known, but not allowed (scope, access level)
  *   ERR_DENIED + RETRY        usage limits for hours
@@ -15,6 +16,7 @@
 #include "base/arena.h"
 #include "base/uuid.h"
 #include "http/client.h"
+#include "observe/trace.h"
 #include "runtime/co.h"
 
 /* Every outside address is a setting. All borrowed for the life of the process. */
@@ -33,8 +35,12 @@ struct provider_jwks_cache;
 /* One provider as this process reaches it. */
 struct provider_link {
     struct http_client *http;
+    enum http_protocol protocol;
     struct provider_endpoints ends;
     struct provider_jwks_cache *jwks;
+    /* The traceparent of a call that goes out now, as request_context_traceparent of
+     * service/context.h gives it; NULL: none is sent. */
+    struct str (*traceparent)(char out[TRACEPARENT_LEN + 1]);
 };
 
 /* Asked before each call: may wait (a budget) or refuse. cost: in the provider's units.
