@@ -121,7 +121,17 @@ static void reuse_body(struct pg_pool *pool, struct arena *arena)
     database_run(sql);
     ASSERT_OK(co_sleep(50, NULL));
     ASSERT_OK(pg_acquire(pool, soon(), &s, NULL));
-    assert_int_not_equal(ask_i64(s, "pid", "SELECT pg_backend_pid()"), next);
+    int64_t last = ask_i64(s, "pid", "SELECT pg_backend_pid()");
+    assert_int_not_equal(last, next);
+
+    /* And while somebody holds it who does not look before giving it back. */
+    snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d)", (int)last);
+    database_run(sql);
+    ASSERT_OK(co_sleep(50, NULL));
+    pg_release(s);
+    ASSERT_OK(co_sleep(20, NULL));
+    ASSERT_OK(pg_acquire(pool, soon(), &s, NULL));
+    assert_int_not_equal(ask_i64(s, "pid", "SELECT pg_backend_pid()"), last);
     pg_release(s);
 }
 
