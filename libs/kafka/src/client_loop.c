@@ -67,6 +67,9 @@ void kafka_pump_watch(struct kafka_pump *pump, rd_kafka_queue_t *queue)
 {
     static const uint64_t one = 1; /* what an eventfd takes */
     rd_kafka_queue_io_event_enable(queue, pump->fd, &one, sizeof one);
+    /* What came before is not told: the queue is not empty, and so never turns to not empty. */
+    ssize_t n = write(pump->fd, &one, sizeof one);
+    (void)n;
 }
 
 void kafka_pump_silence(rd_kafka_queue_t *queue)

@@ -96,7 +96,12 @@ int run_program(const char *const argv[])
     return WEXITSTATUS(status);
 }
 
-static struct stack running; /* dir empty: none */
+/* A process that takes the stack down as soon as the pipe to it is closed: by stack_down(), or by
+ * the kernel when the test is killed. */
+static struct {
+    pid_t pid;
+    int pipe;
+} keeper;
 
 static int stack_script(const struct stack *s, const char *verb, const char *option)
 {
@@ -117,6 +122,23 @@ void stack_restart(struct stack *s)
     assert_int_equal(stack_script(s, "up", s->brokers == 3 ? "--brokers=3" : "--brokers=1"), 0);
 }
 
+static void keeper_start(const struct stack *s)
+{
+    int ends[2];
+    char byte;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    keeper.pid = fork();
+    if (keeper.pid == 0) {
+        setsid(); /* what ends the test's group must not end this one */
+        close(ends[1]);
+        while (read(ends[0], &byte, 1) < 0) {
+        }
+        _exit(stack_script(s, "down", "--wipe"));
+    }
+    close(ends[0]);
+    keeper.pipe = ends[1];
+}
+
 void stack_up(struct stack *s, int brokers)
 {
     if (access("/usr/bin/java", X_OK) != 0) {
@@ -133,15 +155,16 @@ void stack_up(struct stack *s, int brokers)
                  s->port + 2 + i);
     }
     s->cluster = (struct kafka_cluster){.bootstrap = s->bootstrap};
-    running = *s;
+    keeper_start(s);
     stack_restart(s);
 }
 
 void stack_down(void)
 {
-    if (running.dir[0] != '\0') {
-        stack_script(&running, "down", "--wipe");
-        running.dir[0] = '\0';
+    if (keeper.pid > 0) {
+        close(keeper.pipe);
+        waitpid(keeper.pid, NULL, 0);
+        keeper.pid = 0;
     }
 }
 
