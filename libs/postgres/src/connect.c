@@ -119,7 +119,7 @@ static void lists_fini(struct lists *l)
 static enum err_code resolve_all(struct str hosts, struct str ports, int64_t deadline,
                                  struct lists *l, struct err *err)
 {
-    enum err_code rc = ERR_OK;
+    struct err last = {0}; /* err stays untouched where another host serves */
     struct str host;
     struct str port = {NULL, 0};
     bool own_ports = str_find_char(ports, ',') != SIZE_MAX;
@@ -134,12 +134,11 @@ static enum err_code resolve_all(struct str hosts, struct str ports, int64_t dea
         }
         memcpy(name, host.ptr, host.len);
         name[host.len] = '\0';
-        enum err_code one = resolve_one(name, deadline, address, err);
+        enum err_code one = resolve_one(name, deadline, address, &last);
         if (one == ERR_CANCELED || one == ERR_TIMEOUT) {
-            return one;
+            break;
         }
         if (one != ERR_OK) {
-            rc = one;
             continue;
         }
         list_add(&l->hosts, l->count, host);
@@ -148,9 +147,10 @@ static enum err_code resolve_all(struct str hosts, struct str ports, int64_t dea
         l->count++;
     }
     if (l->count == 0) {
-        return rc;
+        *err = last;
+        return last.code;
     }
-    rc = buf_ok(&l->hosts, err);
+    enum err_code rc = buf_ok(&l->hosts, err);
     rc = rc == ERR_OK ? buf_ok(&l->addresses, err) : rc;
     return rc == ERR_OK ? buf_ok(&l->ports, err) : rc;
 }

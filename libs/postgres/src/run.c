@@ -281,9 +281,7 @@ static enum err_code run_calls(struct pg_session *s, struct pg_call *calls, size
     r.answers = xcalloc(count, sizeof(PGresult *));
     r.ops = xcalloc(2 * count, sizeof *r.ops);
     enum err_code rc = run_once(&r, ret_stale, err);
-    if (rc != ERR_OK && ret_failed != NULL) {
-        *ret_failed = r.failed;
-    }
+    *ret_failed = r.failed;
     for (size_t i = 0; i < count; i++) {
         if (rc != ERR_OK || arena == NULL) {
             PQclear(r.answers[i]);
@@ -334,15 +332,21 @@ enum err_code pg_pipeline(struct pg_session *s, struct pg_call *calls, size_t co
     }
     bool was_idle = !pg_in_transaction(s);
     int64_t began_ns = co_clock_ns();
-    rc = run_calls(s, calls, count, deadline, arena, ret_failed, &stale, err);
+    struct err first = {0}; /* err stays untouched where the second try succeeds */
+    size_t failed = 0;
+    rc = run_calls(s, calls, count, deadline, arena, &failed, &stale, &first);
     if (stale && was_idle && !commits && !pg_in_transaction(s)) {
         /* The sync took everything back, so nothing is done twice. */
-        rc = run_calls(s, calls, count, deadline, arena, ret_failed, &stale, err);
+        rc = run_calls(s, calls, count, deadline, arena, &failed, &stale, &first);
     }
     metric_observe(METRIC_PG_STATEMENT, count == 1 ? calls[0].stmt->name : "pipeline",
                    (double)(co_clock_ns() - began_ns) / 1e9);
     if (rc != ERR_OK) {
         metric_inc(METRIC_PG_ERRORS, err_code_name(rc));
+        *err = first;
+        if (ret_failed != NULL) {
+            *ret_failed = failed;
+        }
     }
     return rc;
 }
