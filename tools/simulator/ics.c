@@ -405,8 +405,16 @@ enum err_code ics_load(struct google *g, struct g_calendar *c, struct str text,
     }
     struct ics_result result = {0};
     struct load load = {g, c, &result};
-    load_all(&load, root, false);
-    load_all(&load, root, true);
+    for (int exceptions = 0; exceptions < 2; exceptions++) {
+        load_all(&load, root, exceptions == 1);
+        /* A file of many calendars is given as one component around them. */
+        icalcomponent *inner =
+            icalcomponent_get_first_component(root, ICAL_VCALENDAR_COMPONENT);
+        for (; inner != NULL;
+             inner = icalcomponent_get_next_component(root, ICAL_VCALENDAR_COMPONENT)) {
+            load_all(&load, inner, exceptions == 1);
+        }
+    }
     icalcomponent_free(root);
     *ret_result = result;
     return ERR_OK;
