@@ -397,7 +397,7 @@ enum err_code kafka_produce_start(struct kafka_producer *p, const struct kafka_m
     rd_kafka_resp_err_t code = rd_kafka_producev(
         link->handle->rk, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(message->partition),
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-        RD_KAFKA_V_KEY(message->key.ptr, message->key.len),
+        RD_KAFKA_V_KEY((void *)(uintptr_t)message->key.ptr, message->key.len),
         RD_KAFKA_V_VALUE((void *)(uintptr_t)message->value.ptr, message->value.len),
         RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_TIMESTAMP(message->timestamp), RD_KAFKA_V_OPAQUE(f),
         RD_KAFKA_V_END);

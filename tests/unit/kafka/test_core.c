@@ -404,7 +404,8 @@ static void test_foreign_metadata_is_refused_and_never_believed_in_part(void **s
         "x",    "AQ==",         "AgAA", "CQUA",     "not base64!",
         "AQUF", "AQX/////////", "AgUA", "AgUf/w==", "AQQAAAAA", /* more gaps than the span holds */
     };
-    int64_t end, open[KAFKA_INCOMPLETE_MAX];
+    static int64_t open[KAFKA_INCOMPLETE_MAX];
+    int64_t end;
     size_t count;
     for (size_t i = 0; i < ARRAY_LEN(foreign); i++) {
         assert_int_equal(kafka_metadata_decode(str_c(foreign[i]), 100, &end, open, &count, NULL),
