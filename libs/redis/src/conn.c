@@ -82,10 +82,14 @@ static void del_read(void *privdata)
     ask_for(conn, conn->events & ~UV_READABLE);
 }
 
+/* hiredis asks at each command, where the poll would take two more system calls and a turn; the
+ * commands are written by flush(), and the poll is asked only for what the socket did not take. */
 static void add_write(void *privdata)
 {
     struct redis_conn *conn = privdata;
-    ask_for(conn, conn->events | UV_WRITABLE);
+    if (conn->writing || !conn->connected) {
+        ask_for(conn, conn->events | UV_WRITABLE);
+    }
 }
 
 static void del_write(void *privdata)
@@ -116,6 +120,13 @@ static void on_cleanup(void *privdata)
     }
 }
 
+static void write_now(struct redis_conn *conn)
+{
+    conn->writing = true;
+    redisAsyncHandleWrite(conn->ac);
+    conn->writing = false;
+}
+
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
     struct redis_conn *conn = poll->data;
@@ -130,7 +141,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         redisAsyncHandleRead(conn->ac);
     }
     if (conn->ac != NULL && (events & UV_WRITABLE)) {
-        redisAsyncHandleWrite(conn->ac);
+        write_now(conn);
     }
     if (conn->ac == NULL) {
         return;
@@ -225,6 +236,23 @@ static bool submit(struct redis_conn *conn, struct call *call, struct arena *are
     return redisAsyncCommandArgv(conn->ac, on_reply, call, (int)argc, texts, lens) == REDIS_OK;
 }
 
+/* The first call of a pass lets the others of it come, then writes for all of them. */
+static enum err_code flush(struct redis_conn *conn, struct err *err)
+{
+    if (conn->unsent) {
+        return ERR_OK;
+    }
+    conn->unsent = true;
+    conn->refs++; /* it may die meanwhile */
+    enum err_code rc = co_yield (err);
+    conn->unsent = false;
+    if (conn->ac != NULL) {
+        write_now(conn);
+    }
+    redis_conn_unref(conn);
+    return rc;
+}
+
 enum err_code redis_conn_call(struct redis_conn *conn, struct co_sem *slots, struct arena *arena,
                               int64_t deadline, struct redis_reply *ret_reply, struct err *err,
                               size_t argc, const struct str *argv)
@@ -245,7 +273,10 @@ enum err_code redis_conn_call(struct redis_conn *conn, struct co_sem *slots, str
     if (conn->pending++ == 0) {
         conn->progress_at = co_now();
     }
-    enum err_code rc = co_wait(&waiter.wait, deadline, err); /* conn may be gone after it */
+    enum err_code rc = flush(conn, err); /* conn may be gone after it */
+    if (rc == ERR_OK || waiter.wait.woken) {
+        rc = co_wait(&waiter.wait, deadline, err);
+    }
     if (rc != ERR_OK) {
         call->waiter = NULL; /* not woken, so not freed */
         return rc;

@@ -359,6 +359,15 @@ static void cancelled(void *arg UNUSED)
     assert_int_equal(kill(server.pid, SIGCONT), 0);
     assert_int_equal(co_group_join(&group, SOON, NULL), ERR_OK);
     assert_int_equal(other.code, ERR_OK);
+
+    /* Cancelled before it began: it is the one that would have written for both. */
+    co_group_init(&doomed, co_loop_current());
+    start(&doomed, &victim);
+    start(&group, &other);
+    co_group_fini(&doomed);
+    assert_int_equal(co_group_join(&group, SOON, NULL), ERR_OK);
+    assert_int_equal(victim.code, ERR_CANCELED);
+    assert_int_equal(other.code, ERR_OK);
     assert_int_equal(connection_id(client), id);
     redis_client_free(client, SOON);
     server_kill(&server);
