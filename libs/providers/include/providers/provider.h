@@ -79,7 +79,9 @@ struct provider_calendar {
     bool watchable; /* false: known not to be */
 };
 
-/* Called for each item as it arrives; must not suspend. An error ends the verb with it. */
+/* Called for each item as it arrives, while the page is still on the wire; must not suspend. The
+ * item lives until it returns. An error ends the verb with it. A verb that fails later leaves a
+ * part of a page behind, which the caller throws away. */
 typedef enum err_code (*provider_calendar_fn)(void *arg, const struct provider_calendar *calendar,
                                               struct err *err);
 typedef enum err_code (*provider_event_fn)(void *arg, const struct calendar_event *event,
@@ -236,8 +238,8 @@ struct provider {
                                    struct err *err);
 };
 
-/* NULL if there is none of that name. The registry is an explicit array in src/registry.c of the
- * library `providers_all` (layer 5), which services link. */
+/* NULL if there is none of that name. The registry is an explicit array in the library
+ * `providers_all` (libs/providers/all), which services link. */
 const struct provider *provider_find(struct str name);
 
 #endif
