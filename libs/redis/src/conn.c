@@ -111,7 +111,9 @@ static void on_cleanup(void *privdata)
     struct err why;
 
     ERR_SET_ACT(&why, ERR_UNAVAILABLE, ERR_ACT_RETRY, "redis: %s",
-                conn->ac->err == 0 ? "connection dropped" : conn->ac->errstr);
+                conn->too_big        ? "a reply over the maximum"
+                : conn->ac->err == 0 ? "connection dropped"
+                                     : conn->ac->errstr);
     conn->ac = NULL;
     uv_close((uv_handle_t *)&conn->poll, on_closed);
     co_wake(&conn->opened);
@@ -194,8 +196,8 @@ static enum err_code outcome(struct redis_conn *conn, const redisReply *reply,
     if (reply != NULL) {
         return redis_reply_copy(reply, waiter->arena, waiter->reply, &waiter->err);
     }
-    if (conn->too_big) {
-        conn->too_big = false; /* the first in line is the one whose reply it was */
+    if (conn->too_big && !conn->too_big_told) {
+        conn->too_big_told = true; /* the first in line is the one whose reply it was */
         return ERR_SET(&waiter->err, ERR_TOO_BIG, "redis: a reply over the maximum");
     }
     return ERR_SET_ACT(&waiter->err, ERR_IO, ERR_ACT_RETRY,

@@ -18,9 +18,10 @@ struct redis_conn {
     int refs;
     struct co_wait opened;
     bool connected;
-    bool writing;                 /* hiredis is at it: what it asks of the poll is meant */
-    bool unsent;                  /* someone writes at the end of this pass */
-    bool too_big;                 /* a reply passed the maximum */
+    bool writing; /* hiredis is at it: what it asks of the poll is meant */
+    bool unsent;  /* someone writes at the end of this pass */
+    bool too_big; /* a reply passed the maximum */
+    bool too_big_told;
     bool demoted;                 /* it answered READONLY */
     size_t pending;               /* commands without a reply */
     int64_t progress_at;          /* when bytes last came, or were first waited for */

@@ -63,6 +63,41 @@ static void test_kill_kills_and_leaves_its_name(void **state UNUSED)
     unsetenv("CALFLEET_FAILPOINT_LOG");
 }
 
+static void test_stop_stops_until_it_is_continued(void **state UNUSED)
+{
+    assert_int_equal(setup("test.point=stop@2"), ERR_OK);
+    pid_t pid = fork();
+    if (pid == 0) {
+        IGNORE(failpoint("test.point", NULL));
+        IGNORE(failpoint("test.point", NULL));
+        IGNORE(failpoint("test.point", NULL)); /* once only */
+        _exit(7);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    assert_true(WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
+    assert_int_equal(kill(pid, SIGCONT), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+}
+
+static void test_a_point_outside_of_the_table_aborts_while_any_is_set(void **state UNUSED)
+{
+    assert_int_equal(setup(""), ERR_OK);
+    assert_int_equal(failpoint("no.such.point", NULL), ERR_OK);
+    assert_int_equal(setup("test.point=error"), ERR_OK);
+    pid_t pid = fork();
+    if (pid == 0) {
+        fclose(stderr);
+        signal(SIGABRT, SIG_DFL);
+        IGNORE(failpoint("no.such.point", NULL));
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
 static void delay_root(void *arg UNUSED)
 {
     assert_int_equal(failpoint("test.point", NULL), ERR_OK);
@@ -85,6 +120,8 @@ int main(void)
         cmocka_unit_test(test_malformed_and_unknown_settings_are_refused),
         cmocka_unit_test(test_error_comes_at_its_pass_and_once),
         cmocka_unit_test(test_kill_kills_and_leaves_its_name),
+        cmocka_unit_test(test_stop_stops_until_it_is_continued),
+        cmocka_unit_test(test_a_point_outside_of_the_table_aborts_while_any_is_set),
         cmocka_unit_test(test_delay_suspends_each_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
