@@ -53,6 +53,7 @@ struct transfer {
     VEC(struct http_header) headers;
     struct buf body;
     long status;
+    bool head_ended;    /* curl is content with an answer that ends within its head */
     struct err refused; /* code: a callback of ours ended it */
 };
 

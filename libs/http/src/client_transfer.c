@@ -61,6 +61,9 @@ static size_t on_header(char *ptr, size_t size, size_t count, void *arg)
     size_t colon = str_find_char(line, ':');
     if (str_starts(line, STR("HTTP/"))) {
         vec_reset(&t->headers); /* what came before was an interim answer */
+        t->head_ended = false;
+    } else if (str_trim(line).len == 0) {
+        t->head_ended = true;
     } else if (colon != SIZE_MAX) {
         struct str name = str_sub(line, 0, colon);
         struct str value = str_trim(str_sub(line, colon + 1, SIZE_MAX));
@@ -284,6 +287,9 @@ enum err_code transfer_result(struct transfer *t, struct http_response *response
     }
     if (t->result != CURLE_OK) {
         return err_from_curl(t->result, err);
+    }
+    if (!t->head_ended) {
+        return err_from_curl(CURLE_PARTIAL_FILE, err);
     }
     curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &t->status);
     struct http_header *headers = ARENA_ARRAY(t->arena, struct http_header, t->headers.len);
