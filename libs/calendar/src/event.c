@@ -58,6 +58,16 @@ bool calendar_show_as_parse(struct str text, enum calendar_show_as *ret)
     return found;
 }
 
+bool calendar_visibility_parse(struct str text, enum calendar_visibility *ret)
+{
+    size_t i;
+    bool found = find_name(visibility_names, ARRAY_LEN(visibility_names), text, &i);
+    if (found) {
+        *ret = (enum calendar_visibility)i;
+    }
+    return found;
+}
+
 bool calendar_response_parse(struct str text, enum calendar_response *ret)
 {
     size_t i;

@@ -1,140 +1,9 @@
-/* RRULE's text, strict and bounded.  src: RFC 5545 3.3.10 */
+/* A rule's text, strict and bounded.  src: RFC 5545 3.3.10 */
 #include "calendar/recurrence.h"
 
-static const char *const freq_names[] = {"", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"};
+static const char *const freq_names[] = {"SECONDLY", "MINUTELY", "HOURLY", "DAILY",
+                                         "WEEKLY",   "MONTHLY",  "YEARLY"};
 static const char *const weekday_names[] = {"MO", "TU", "WE", "TH", "FR", "SA", "SU"};
-
-static enum err_code bad(struct err *err, const char *part)
-{
-    return ERR_SET(err, ERR_INVALID, "recurrence rule: %s is not right", part);
-}
-
-static bool parse_weekday(struct str text, int8_t *ret_weekday)
-{
-    for (size_t i = 0; i < ARRAY_LEN(weekday_names); i++) {
-        if (str_eq_nocase(text, str_c(weekday_names[i]))) {
-            *ret_weekday = (int8_t)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* "+1" as well as "1" */
-static bool parse_signed(struct str text, int64_t *ret_n)
-{
-    if (text.len > 1 && text.ptr[0] == '+' && text.ptr[1] != '-') {
-        text = str_sub(text, 1, SIZE_MAX);
-    }
-    return str_to_i64(text, ret_n);
-}
-
-/* Numbers whose size is from min to max; below zero only where that is allowed. */
-struct range {
-    int min;
-    int max;
-    bool negative;
-};
-
-static bool in_range(int64_t n, struct range r)
-{
-    int64_t size = n < 0 ? -n : n;
-    return size >= r.min && size <= r.max && (n >= 0 || r.negative);
-}
-
-static bool parse_i8_list(struct str text, struct range r, int8_t *list, size_t room,
-                          uint8_t *ret_count)
-{
-    struct str item;
-    size_t count = 0;
-    while (str_split(&text, ',', &item)) {
-        int64_t n;
-        if (count == room || !parse_signed(item, &n) || !in_range(n, r)) {
-            return false;
-        }
-        list[count++] = (int8_t)n;
-    }
-    *ret_count = (uint8_t)count;
-    return count > 0;
-}
-
-static bool parse_i16_list(struct str text, struct range r, int16_t *list, size_t room,
-                           uint8_t *ret_count)
-{
-    struct str item;
-    size_t count = 0;
-    while (str_split(&text, ',', &item)) {
-        int64_t n;
-        if (count == room || !parse_signed(item, &n) || !in_range(n, r)) {
-            return false;
-        }
-        list[count++] = (int16_t)n;
-    }
-    *ret_count = (uint8_t)count;
-    return count > 0;
-}
-
-static bool parse_by_day(struct str text, struct calendar_rule *rule)
-{
-    struct str item;
-    size_t count = 0;
-    while (str_split(&text, ',', &item)) {
-        int64_t n = 0;
-        if (count == ARRAY_LEN(rule->weekdays) || item.len < 2) {
-            return false;
-        }
-        struct str number = str_sub(item, 0, item.len - 2);
-        if (number.len > 0 &&
-            (!parse_signed(number, &n) || !in_range(n, (struct range){1, 53, true}))) {
-            return false;
-        }
-        struct calendar_weekday_num *to = &rule->weekdays[count++];
-        to->n = (int8_t)n;
-        if (!parse_weekday(str_sub(item, item.len - 2, 2), &to->weekday)) {
-            return false;
-        }
-    }
-    rule->weekday_count = (uint8_t)count;
-    return count > 0;
-}
-
-static bool parse_until(struct str text, struct calendar_rule *rule)
-{
-    bool utc = false;
-    rule->has_until = true;
-    if (calendar_parse_ical_date(text, &rule->until.date)) {
-        rule->until_is_date = true;
-        return true;
-    }
-    bool good = calendar_parse_ical_time(text, &rule->until, &utc);
-    rule->until_local = !utc;
-    return good;
-}
-
-static enum err_code parse_freq(struct str text, struct calendar_rule *rule, struct err *err)
-{
-    for (size_t i = 1; i < ARRAY_LEN(freq_names); i++) {
-        if (str_eq_nocase(text, str_c(freq_names[i]))) {
-            rule->freq = (enum calendar_freq)i;
-            return ERR_OK;
-        }
-    }
-    if (str_eq_nocase(text, STR("HOURLY")) || str_eq_nocase(text, STR("MINUTELY")) ||
-        str_eq_nocase(text, STR("SECONDLY"))) {
-        return ERR_SET(err, ERR_UNSUPPORTED, "recurrence finer than daily is not expanded");
-    }
-    return bad(err, "FREQ");
-}
-
-static bool parse_positive(struct str text, int32_t *ret_n)
-{
-    int64_t n;
-    if (!str_to_i64(text, &n) || n < 1 || n > INT32_MAX / 400) {
-        return false;
-    }
-    *ret_n = (int32_t)n;
-    return true;
-}
 
 enum part {
     PART_FREQ,
@@ -158,74 +27,229 @@ static const char *const part_names[PARTS] = {
     "FREQ",  "UNTIL",      "COUNT",     "INTERVAL", "BYSECOND", "BYMINUTE", "BYHOUR",
     "BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYMONTH",  "BYSETPOS", "WKST"};
 
-static bool parse_value(enum part part, struct str v, struct calendar_rule *r)
-{
-    switch (part) {
-    case PART_UNTIL:
-        return parse_until(v, r);
-    case PART_COUNT:
-        return parse_positive(v, &r->count);
-    case PART_INTERVAL:
-        return parse_positive(v, &r->interval);
-    case PART_BYSECOND:
-        return parse_i8_list(v, (struct range){0, 59, false}, r->seconds, 60, &r->second_count);
-    case PART_BYMINUTE:
-        return parse_i8_list(v, (struct range){0, 59, false}, r->minutes, 60, &r->minute_count);
-    case PART_BYHOUR:
-        return parse_i8_list(v, (struct range){0, 23, false}, r->hours, 24, &r->hour_count);
-    case PART_BYDAY:
-        return parse_by_day(v, r);
-    case PART_BYMONTHDAY:
-        return parse_i8_list(v, (struct range){1, 31, true}, r->month_days, 62,
-                             &r->month_day_count);
-    case PART_BYYEARDAY:
-        return parse_i16_list(v, (struct range){1, 366, true}, r->year_days, 62,
-                              &r->year_day_count);
-    case PART_BYWEEKNO:
-        return parse_i8_list(v, (struct range){1, 53, true}, r->week_nos, 53, &r->week_no_count);
-    case PART_BYMONTH:
-        return parse_i8_list(v, (struct range){1, 12, false}, r->months, 12, &r->month_count);
-    case PART_BYSETPOS:
-        return parse_i16_list(v, (struct range){1, 366, true}, r->set_pos, 62, &r->set_pos_count);
-    case PART_WKST:
-        return parse_weekday(v, &r->week_start);
-    case PART_FREQ: /* parse_freq tells more */
-    case PARTS:
-        break;
-    }
-    return false;
-}
+#define PART(name) (1U << PART_##name)
+#define PARTS_BY                                                                                   \
+    (PART(BYSECOND) | PART(BYMINUTE) | PART(BYHOUR) | PART(BYDAY) | PART(BYMONTHDAY) |             \
+     PART(BYYEARDAY) | PART(BYWEEKNO) | PART(BYMONTH))
 
-static bool find_part(struct str name, enum part *ret_part)
+static bool find_name(struct str text, const char *const *names, size_t count, size_t *ret_i)
 {
-    for (size_t i = 0; i < PARTS; i++) {
-        if (str_eq_nocase(name, str_c(part_names[i]))) {
-            *ret_part = (enum part)i;
+    for (size_t i = 0; i < count; i++) {
+        if (str_eq_nocase(text, str_c(names[i]))) {
+            *ret_i = i;
             return true;
         }
     }
     return false;
 }
 
-static enum err_code check_whole(const struct calendar_rule *r, struct err *err)
+/* Digits only, at most ten of them; str_to_i64 would take a sign. */
+static bool parse_number(struct str text, int64_t max, int64_t *ret_n)
 {
-    bool numbered = false;
-    for (size_t i = 0; i < r->weekday_count; i++) {
-        numbered = numbered || r->weekdays[i].n != 0;
+    return text.len > 0 && text.len <= 10 && text.ptr[0] != '-' && str_to_i64(text, ret_n) &&
+           *ret_n <= max;
+}
+
+static bool take_sign(struct str *text)
+{
+    bool minus = text->len > 0 && text->ptr[0] == '-';
+    if (minus || (text->len > 0 && text->ptr[0] == '+')) {
+        *text = str_sub(*text, 1, SIZE_MAX);
     }
-    if (r->freq == 0) {
-        return bad(err, "FREQ");
+    return minus;
+}
+
+static void set_bit(uint64_t *words, int64_t n)
+{
+    words[n / 64] |= UINT64_C(1) << (n % 64);
+}
+
+/* "1,-1": numbers from 1 to max; minus NULL: no negative ones. */
+static bool parse_ordinals(struct str text, int64_t max, uint64_t *plus, uint64_t *minus)
+{
+    struct str item;
+    while (str_split(&text, ',', &item)) {
+        int64_t n;
+        bool is_minus = take_sign(&item);
+        if ((is_minus && minus == NULL) || !parse_number(item, max, &n) || n == 0) {
+            return false;
+        }
+        set_bit(is_minus ? minus : plus, n - 1);
     }
-    if (r->count > 0 && r->has_until) {
-        return bad(err, "COUNT beside UNTIL");
+    return true;
+}
+
+/* BYHOUR, BYMINUTE, BYSECOND: from 0 to max. */
+static bool parse_units(struct str text, int64_t max, uint64_t *bits)
+{
+    struct str item;
+    while (str_split(&text, ',', &item)) {
+        int64_t n;
+        if (!parse_number(item, max, &n)) {
+            return false;
+        }
+        set_bit(bits, MIN(n, 59));
     }
-    if (numbered && (r->freq < CALENDAR_MONTHLY || r->week_no_count > 0)) {
-        return bad(err, "BYDAY with a number");
+    return true;
+}
+
+static bool parse_by_day(struct str text, struct calendar_rule *r)
+{
+    struct str item;
+    while (str_split(&text, ',', &item)) {
+        size_t weekday;
+        int64_t n;
+        if (item.len < 2 ||
+            !find_name(str_sub(item, item.len - 2, 2), weekday_names, 7, &weekday)) {
+            return false;
+        }
+        item.len -= 2;
+        if (item.len == 0) {
+            r->weekdays = (uint8_t)(r->weekdays | 1U << weekday);
+            continue;
+        }
+        bool minus = take_sign(&item);
+        if (!parse_number(item, 53, &n) || n == 0) {
+            return false;
+        }
+        r->any_nth = true;
+        set_bit(minus ? &r->nth_minus[weekday] : &r->nth[weekday], n - 1);
     }
-    if ((r->week_no_count > 0 && r->freq != CALENDAR_YEARLY) ||
-        (r->year_day_count > 0 && r->freq != CALENDAR_YEARLY) ||
-        (r->month_day_count > 0 && r->freq == CALENDAR_WEEKLY)) {
-        return bad(err, "a BY part for this FREQ");
+    return true;
+}
+
+static bool parse_until(struct str text, struct calendar_rule *r)
+{
+    bool utc;
+    if (calendar_parse_ical_date(text, &r->until.date)) {
+        r->until_kind = CALENDAR_UNTIL_DATE;
+        return true;
+    }
+    if (!calendar_parse_ical_time(text, &r->until, &utc)) {
+        return false;
+    }
+    r->until_kind = utc ? CALENDAR_UNTIL_UTC : CALENDAR_UNTIL_LOCAL;
+    return true;
+}
+
+static bool parse_positive(struct str text, int32_t *ret_n)
+{
+    int64_t n;
+    if (!parse_number(text, INT32_MAX, &n) || n == 0) {
+        return false;
+    }
+    *ret_n = (int32_t)n;
+    return true;
+}
+
+static bool parse_set(struct str text, struct calendar_set *set)
+{
+    set->any = true;
+    return parse_ordinals(text, 366, set->plus, set->minus);
+}
+
+static bool parse_by_part(enum part part, struct str v, struct calendar_rule *r)
+{
+    uint64_t plus = 0;
+    uint64_t minus = 0;
+    bool good;
+    switch ((unsigned)part) {
+    case PART_BYSECOND:
+        return parse_units(v, 60, &r->seconds);
+    case PART_BYMINUTE:
+        return parse_units(v, 59, &r->minutes);
+    case PART_BYHOUR:
+        good = parse_units(v, 23, &plus);
+        r->hours = (uint32_t)plus;
+        return good;
+    case PART_BYMONTHDAY:
+        good = parse_ordinals(v, 31, &plus, &minus);
+        r->month_days = (uint32_t)plus;
+        r->month_days_minus = (uint32_t)minus;
+        return good;
+    case PART_BYMONTH:
+        good = parse_ordinals(v, 12, &plus, NULL);
+        r->months = (uint16_t)plus;
+        return good;
+    case PART_BYWEEKNO:
+        return parse_ordinals(v, 53, &r->week_nos, &r->week_nos_minus);
+    case PART_BYYEARDAY:
+        return parse_set(v, &r->year_days);
+    default: /* PART_BYSETPOS, since parse_value keeps all else */
+        return parse_set(v, &r->set_pos);
+    }
+}
+
+static bool parse_value(enum part part, struct str v, struct calendar_rule *r)
+{
+    size_t i = 0;
+    bool good;
+    switch ((unsigned)part) {
+    case PART_FREQ:
+        good = find_name(v, freq_names, ARRAY_LEN(freq_names), &i);
+        r->freq = (enum calendar_freq)i;
+        return good;
+    case PART_WKST:
+        good = find_name(v, weekday_names, 7, &i);
+        r->week_start = (int8_t)i;
+        return good;
+    case PART_UNTIL:
+        return parse_until(v, r);
+    case PART_COUNT:
+        return parse_positive(v, &r->count);
+    case PART_INTERVAL:
+        return parse_positive(v, &r->interval);
+    case PART_BYDAY:
+        return parse_by_day(v, r);
+    default:
+        return parse_by_part(part, v, r);
+    }
+}
+
+/* What the section forbids as a whole; NULL: nothing. */
+static const char *find_conflict(const struct calendar_rule *r, unsigned seen)
+{
+    if (!(seen & PART(FREQ))) {
+        return "FREQ is missing";
+    }
+    if ((seen & PART(COUNT)) && (seen & PART(UNTIL))) {
+        return "COUNT and UNTIL exclude each other";
+    }
+    if ((seen & PART(BYSETPOS)) && !(seen & PARTS_BY)) {
+        return "BYSETPOS needs another BY part";
+    }
+    if (r->any_nth && (r->freq < CALENDAR_MONTHLY || (seen & PART(BYWEEKNO)))) {
+        return "BYDAY has a number";
+    }
+    if (((seen & PART(BYWEEKNO)) && r->freq != CALENDAR_YEARLY) ||
+        ((seen & PART(BYMONTHDAY)) && r->freq == CALENDAR_WEEKLY) ||
+        ((seen & PART(BYYEARDAY)) && r->freq >= CALENDAR_DAILY && r->freq <= CALENDAR_MONTHLY)) {
+        return "a BY part does not go with FREQ";
+    }
+    return NULL;
+}
+
+static enum err_code parse_part(struct str item, struct calendar_rule *r, unsigned *seen,
+                                struct err *err)
+{
+    struct str value = item;
+    struct str name;
+    size_t part;
+    if (!str_split(&value, '=', &name) || value.ptr == NULL) {
+        return ERR_SET(err, ERR_INVALID, "recurrence rule: a part without value");
+    }
+    if (str_eq_nocase(name, STR("RSCALE")) || str_eq_nocase(name, STR("SKIP"))) {
+        return ERR_SET(err, ERR_UNSUPPORTED, "recurrence rule: RSCALE and SKIP are not expanded");
+    }
+    if (!find_name(name, part_names, PARTS, &part)) {
+        return ERR_SET(err, ERR_INVALID, "recurrence rule: an unknown part");
+    }
+    if (*seen & 1U << part) {
+        return ERR_SET(err, ERR_INVALID, "recurrence rule: %s twice", part_names[part]);
+    }
+    *seen |= 1U << part;
+    if (!parse_value((enum part)part, value, r)) {
+        return ERR_SET(err, ERR_INVALID, "recurrence rule: %s is malformed", part_names[part]);
     }
     return ERR_OK;
 }
@@ -233,92 +257,129 @@ static enum err_code check_whole(const struct calendar_rule *r, struct err *err)
 enum err_code calendar_rule_parse(struct str text, struct calendar_rule *ret_rule, struct err *err)
 {
     struct calendar_rule rule = {.interval = 1};
-    struct str rest = text.len > 0 ? text : STR("");
     struct str item;
-    uint32_t seen = 0;
+    unsigned seen = 0;
 
-    while (str_split(&rest, ';', &item)) {
-        struct str value = item;
-        struct str name;
-        enum part part;
-        if (item.len == 0 && rest.ptr == NULL && seen != 0) {
-            break; /* a trailing semicolon, as some clients write it */
-        }
-        if (!str_split(&value, '=', &name) || value.ptr == NULL || !find_part(name, &part) ||
-            (seen & (1U << part))) {
-            return bad(err, "an unknown or repeated part");
-        }
-        seen |= 1U << part;
-        if (part == PART_FREQ) {
-            enum err_code rc = parse_freq(value, &rule, err);
-            if (rc != ERR_OK) {
-                return rc;
-            }
-        } else if (!parse_value(part, value, &rule)) {
-            return bad(err, part_names[part]);
+    if (text.len > CALENDAR_RULE_TEXT_MAX) {
+        return ERR_SET(err, ERR_TOO_BIG, "recurrence rule: over %d bytes", CALENDAR_RULE_TEXT_MAX);
+    }
+    if (text.len > 0 && text.ptr[text.len - 1] == ';') {
+        text.len--; /* as some clients end it */
+    }
+    if (text.len == 0) {
+        return ERR_SET(err, ERR_INVALID, "recurrence rule: empty");
+    }
+    while (str_split(&text, ';', &item)) {
+        enum err_code rc = parse_part(item, &rule, &seen, err);
+        if (rc != ERR_OK) {
+            return rc;
         }
     }
-    enum err_code rc = check_whole(&rule, err);
-    if (rc == ERR_OK) {
-        *ret_rule = rule;
+    const char *conflict = find_conflict(&rule, seen);
+    if (conflict != NULL) {
+        return ERR_SET(err, ERR_INVALID, "recurrence rule: %s", conflict);
     }
-    return rc;
+    *ret_rule = rule;
+    return ERR_OK;
 }
 
 /* ---- printing ------------------------------------------------------------------------------ */
 
-static void print_i8(struct buf *out, const char *name, const int8_t *list, size_t count)
+/* Writes "name=" before the first item of a list, a comma before the others. */
+static void begin_item(struct buf *out, const char *name, bool *first)
 {
-    for (size_t i = 0; i < count; i++) {
-        buf_add_f(out, "%s%s%d", i == 0 ? name : "", i == 0 ? "=" : ",", list[i]);
+    if (*first) {
+        buf_add_f(out, ";%s=", name);
+    } else {
+        buf_add_char(out, ',');
+    }
+    *first = false;
+}
+
+static void print_bits(struct buf *out, const char *name, const uint64_t *words, int count,
+                       int base, int sign, bool *first)
+{
+    for (int i = 0; i < count; i++) {
+        if (words[i / 64] >> (i % 64) & 1) {
+            begin_item(out, name, first);
+            buf_add_f(out, "%d", sign * (i + base));
+        }
     }
 }
 
-static void print_i16(struct buf *out, const char *name, const int16_t *list, size_t count)
+static void print_ordinals(struct buf *out, const char *name, const uint64_t *plus,
+                           const uint64_t *minus, int max)
 {
-    for (size_t i = 0; i < count; i++) {
-        buf_add_f(out, "%s%s%d", i == 0 ? name : "", i == 0 ? "=" : ",", list[i]);
+    bool first = true;
+    print_bits(out, name, plus, max, 1, 1, &first);
+    if (minus != NULL) {
+        print_bits(out, name, minus, max, 1, -1, &first);
     }
 }
 
-static void print_until(const struct calendar_rule *r, struct buf *out)
+static void print_units(struct buf *out, const char *name, uint64_t bits)
 {
-    struct calendar_wall w = r->until;
-    if (!r->has_until) {
-        return;
+    bool first = true;
+    print_bits(out, name, &bits, 60, 0, 1, &first);
+}
+
+static void print_by_day(struct buf *out, const struct calendar_rule *r)
+{
+    bool first = true;
+    for (int w = 0; w < 7; w++) {
+        if (r->weekdays >> w & 1) {
+            begin_item(out, "BYDAY", &first);
+            buf_add_c(out, weekday_names[w]);
+        }
     }
-    buf_add_f(out, ";UNTIL=%04d%02d%02d", w.date.year, w.date.month, w.date.day);
-    if (!r->until_is_date) {
-        buf_add_f(out, "T%02d%02d%02d%s", w.second_of_day / 3600, w.second_of_day / 60 % 60,
-                  w.second_of_day % 60, r->until_local ? "" : "Z");
+    for (int n = 1; n <= 53; n++) {
+        for (int w = 0; w < 7; w++) {
+            if (r->nth[w] >> (n - 1) & 1) {
+                begin_item(out, "BYDAY", &first);
+                buf_add_f(out, "%d%s", n, weekday_names[w]);
+            }
+            if (r->nth_minus[w] >> (n - 1) & 1) {
+                begin_item(out, "BYDAY", &first);
+                buf_add_f(out, "-%d%s", n, weekday_names[w]);
+            }
+        }
+    }
+}
+
+static void print_end(struct buf *out, const struct calendar_rule *r)
+{
+    if (r->until_kind == CALENDAR_UNTIL_DATE) {
+        buf_add_c(out, ";UNTIL=");
+        calendar_print_ical_date(r->until.date, out);
+    } else if (r->until_kind != CALENDAR_UNTIL_NONE) {
+        buf_add_c(out, ";UNTIL=");
+        calendar_print_ical_time(r->until, out);
+        buf_add_c(out, r->until_kind == CALENDAR_UNTIL_UTC ? "Z" : "");
+    }
+    if (r->count > 0) {
+        buf_add_f(out, ";COUNT=%d", r->count);
     }
 }
 
 void calendar_rule_print(const struct calendar_rule *r, struct buf *out)
 {
+    uint64_t month_days[] = {r->month_days, r->month_days_minus};
+    uint64_t months = r->months;
+
     buf_add_f(out, "FREQ=%s", freq_names[r->freq]);
-    print_until(r, out);
-    if (r->count > 0) {
-        buf_add_f(out, ";COUNT=%d", r->count);
-    }
+    print_end(out, r);
     if (r->interval > 1) {
         buf_add_f(out, ";INTERVAL=%d", r->interval);
     }
-    print_i8(out, ";BYSECOND", r->seconds, r->second_count);
-    print_i8(out, ";BYMINUTE", r->minutes, r->minute_count);
-    print_i8(out, ";BYHOUR", r->hours, r->hour_count);
-    for (size_t i = 0; i < r->weekday_count; i++) {
-        buf_add_c(out, i == 0 ? ";BYDAY=" : ",");
-        if (r->weekdays[i].n != 0) {
-            buf_add_f(out, "%d", r->weekdays[i].n);
-        }
-        buf_add_c(out, weekday_names[r->weekdays[i].weekday]);
-    }
-    print_i8(out, ";BYMONTHDAY", r->month_days, r->month_day_count);
-    print_i16(out, ";BYYEARDAY", r->year_days, r->year_day_count);
-    print_i8(out, ";BYWEEKNO", r->week_nos, r->week_no_count);
-    print_i8(out, ";BYMONTH", r->months, r->month_count);
-    print_i16(out, ";BYSETPOS", r->set_pos, r->set_pos_count);
+    print_units(out, "BYSECOND", r->seconds);
+    print_units(out, "BYMINUTE", r->minutes);
+    print_units(out, "BYHOUR", r->hours);
+    print_by_day(out, r);
+    print_ordinals(out, "BYMONTHDAY", &month_days[0], &month_days[1], 31);
+    print_ordinals(out, "BYYEARDAY", r->year_days.plus, r->year_days.minus, 366);
+    print_ordinals(out, "BYWEEKNO", &r->week_nos, &r->week_nos_minus, 53);
+    print_ordinals(out, "BYMONTH", &months, NULL, 12);
+    print_ordinals(out, "BYSETPOS", r->set_pos.plus, r->set_pos.minus, 366);
     if (r->week_start != 0) {
         buf_add_f(out, ";WKST=%s", weekday_names[r->week_start]);
     }

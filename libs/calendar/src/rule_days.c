@@ -1,207 +1,258 @@
+/* A month is 31 bits: each BY part gives a set of its days, and the rule takes what is in all. */
 #include "rule_int.h"
 
-static int64_t floor_div(int64_t a, int64_t b)
+#define EACH_7TH UINT64_C(0x10204081) /* bits 0, 7, 14, 21, 28 */
+
+static int32_t first_of_year(int64_t year)
 {
-    return a >= 0 ? a / b : -((-a + b - 1) / b);
+    return calendar_days((struct calendar_date){(int32_t)year, 1, 1});
 }
 
-static int32_t week_start_of(int32_t day, int week_start)
+/* The day on which week 1 begins: it is the first one with four days or more in the year. */
+static int32_t week_one(const struct calendar_rule *r, int64_t year)
 {
-    return day - (calendar_weekday(day) - week_start + 7) % 7;
+    int32_t jan4 = first_of_year(year) + 3;
+    return jan4 - (calendar_weekday(jan4) - r->week_start + 7) % 7;
 }
 
-static bool month_period(int64_t months, int64_t span, struct period *ret)
+static bool by_week_no(const struct calendar_rule *r)
 {
-    int64_t year = floor_div(months, 12);
-    int32_t month = (int32_t)(months - year * 12) + 1;
-    if (year < 1 || year > 9999) {
-        return false;
-    }
-    ret->first_day = calendar_days((struct calendar_date){(int32_t)year, (int8_t)month, 1});
-    ret->day_count = span == 12 ? 365 + calendar_is_leap((int32_t)year)
-                                : calendar_days_in_month((int32_t)year, month);
-    return true;
+    return (r->week_nos | r->week_nos_minus) != 0;
 }
 
-bool period_of(const struct calendar_rule *rule, struct calendar_date start, int64_t n,
-               struct period *ret)
+int64_t rule_period_of(const struct calendar_rule *r, int32_t day)
 {
-    int64_t step = n * rule->interval;
-    int64_t day = calendar_days(start);
-    switch (rule->freq) {
-    case CALENDAR_DAILY:
-        day += step;
-        ret->day_count = 1;
-        break;
-    case CALENDAR_WEEKLY:
-        day = week_start_of((int32_t)day, rule->week_start) + step * 7;
-        ret->day_count = 7;
-        break;
+    struct calendar_date d;
+    switch (r->freq) {
+    case CALENDAR_WEEKLY: /* 1970-01-01 was a Thursday, weekday 3 */
+        return rule_floor_div((int64_t)day + 3 - r->week_start, 7);
     case CALENDAR_MONTHLY:
-        return month_period((int64_t)start.year * 12 + start.month - 1 + step, 1, ret);
+        d = calendar_date_of(day);
+        return (int64_t)d.year * 12 + d.month - 1;
     case CALENDAR_YEARLY:
-        return month_period(((int64_t)start.year + step) * 12, 12, ret);
-    }
-    if (day > CALENDAR_MAX_AT / CALENDAR_DAY_MS) {
-        return false;
-    }
-    ret->first_day = (int32_t)day;
-    return true;
-}
-
-int64_t periods_before(const struct calendar_rule *rule, struct calendar_date start, int32_t day)
-{
-    int64_t first = calendar_days(start);
-    struct calendar_date to = calendar_date_of(day);
-    int64_t n = 0;
-    switch (rule->freq) {
+        d = calendar_date_of(day);
+        if (by_week_no(r)) {
+            return d.year - (day < week_one(r, d.year)) + (day >= week_one(r, d.year + 1));
+        }
+        return d.year;
+    case CALENDAR_SECONDLY:
+    case CALENDAR_MINUTELY:
+    case CALENDAR_HOURLY:
     case CALENDAR_DAILY:
-        n = (day - first) / rule->interval;
         break;
+    }
+    return day;
+}
+
+int32_t rule_period_begin(const struct calendar_rule *r, int64_t period)
+{
+    switch (r->freq) {
     case CALENDAR_WEEKLY:
-        n = (day - first) / 7 / rule->interval;
-        break;
+        return (int32_t)(period * 7 - 3 + r->week_start);
     case CALENDAR_MONTHLY:
-        n = (((int64_t)to.year - start.year) * 12 + to.month - start.month) / rule->interval;
-        break;
+        return calendar_days((struct calendar_date){(int32_t)rule_floor_div(period, 12),
+                                                    (int8_t)(period % 12 + 1), 1});
     case CALENDAR_YEARLY:
-        n = ((int64_t)to.year - start.year) / rule->interval;
+        return by_week_no(r) ? week_one(r, period) : first_of_year(period);
+    case CALENDAR_SECONDLY:
+    case CALENDAR_MINUTELY:
+    case CALENDAR_HOURLY:
+    case CALENDAR_DAILY:
         break;
     }
-    return MAX(n - 1, (int64_t)0);
+    return (int32_t)period;
 }
 
-static bool has_i8(const int8_t *list, size_t count, int value)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (list[i] == value) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool has_i16(const int16_t *list, size_t count, int value)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (list[i] == value) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* What a day is within its year and month. */
-struct day {
-    int32_t number;
-    struct calendar_date date;
-    int weekday;
-    int month_days;
-    int year_day; /* from 1 */
-    int year_days;
+/* Where the month stands in its year. */
+struct month {
+    int32_t first;    /* day of the 1st */
+    int len;          /* days */
+    int weekday;      /* of the 1st */
+    int year_at;      /* days of the year before the 1st */
+    int year_len;     /* days */
+    int year_weekday; /* of 1 January */
 };
 
-static struct day day_of(int32_t number)
+static struct month month_of(int32_t year, int32_t month)
 {
-    struct day d = {.number = number, .date = calendar_date_of(number)};
-    d.weekday = calendar_weekday(number);
-    d.month_days = calendar_days_in_month(d.date.year, d.date.month);
-    d.year_day = number - calendar_days((struct calendar_date){d.date.year, 1, 1}) + 1;
-    d.year_days = 365 + calendar_is_leap(d.date.year);
-    return d;
+    struct month m;
+    int32_t jan1 = first_of_year(year);
+    m.first = calendar_days((struct calendar_date){year, (int8_t)month, 1});
+    m.len = calendar_days_in_month(year, month);
+    m.weekday = calendar_weekday(m.first);
+    m.year_at = m.first - jan1;
+    m.year_len = 365 + calendar_is_leap(year);
+    m.year_weekday = calendar_weekday(jan1);
+    return m;
 }
 
-/* First day of week 1 of a year: the first week with at least four days in it. */
-static int32_t week_one(int32_t year, int week_start)
+static uint64_t month_day_bits(const struct calendar_rule *r, int len)
 {
-    int32_t jan4 = calendar_days((struct calendar_date){year, 1, 4});
-    return week_start_of(jan4, week_start);
-}
-
-/* A day may belong to week 1 of the year after, or to the last week of the year before. */
-static bool week_fits(const struct calendar_rule *rule, const struct day *d)
-{
-    int32_t year = d->date.year;
-    if (d->number < week_one(year, rule->week_start)) {
-        year--;
-    } else if (d->number >= week_one(year + 1, rule->week_start)) {
-        year++;
-    }
-    int32_t one = week_one(year, rule->week_start);
-    int weeks = (week_one(year + 1, rule->week_start) - one) / 7;
-    int week = (d->number - one) / 7 + 1;
-    return has_i8(rule->week_nos, rule->week_no_count, week) ||
-           has_i8(rule->week_nos, rule->week_no_count, week - weeks - 1);
-}
-
-/* BYDAY; a number counts within the month, or within the year of a YEARLY rule without BYMONTH. */
-static bool weekday_fits(const struct calendar_rule *rule, const struct day *d)
-{
-    bool in_year = rule->freq == CALENDAR_YEARLY && rule->month_count == 0;
-    int at = in_year ? d->year_day : d->date.day;
-    int size = in_year ? d->year_days : d->month_days;
-    for (size_t i = 0; i < rule->weekday_count; i++) {
-        struct calendar_weekday_num w = rule->weekdays[i];
-        if (w.weekday == d->weekday &&
-            (w.n == 0 || w.n == (at - 1) / 7 + 1 || w.n == -((size - at) / 7 + 1))) {
-            return true;
+    uint64_t bits = r->month_days;
+    for (uint64_t left = r->month_days_minus; left != 0; left &= left - 1) {
+        int n = __builtin_ctzll(left); /* 0: the last day */
+        if (n < len) {
+            bits |= UINT64_C(1) << (len - 1 - n);
         }
     }
-    return false;
+    return bits;
 }
 
-/* A rule that names no day takes those of its start.  src: RFC 5545 3.3.10, last paragraph */
-static bool default_fits(const struct calendar_rule *rule, struct calendar_date start,
-                         const struct day *d)
+static bool in_set(const struct calendar_set *set, int at, int count)
 {
-    bool names_day = rule->week_no_count > 0 || rule->year_day_count > 0 ||
-                     rule->month_day_count > 0 || rule->weekday_count > 0;
-    if (names_day) {
+    int from_end = count - 1 - at;
+    return (set->plus[at / 64] >> (at % 64) & 1) ||
+           (set->minus[from_end / 64] >> (from_end % 64) & 1);
+}
+
+static uint64_t year_day_bits(const struct calendar_rule *r, const struct month *m)
+{
+    uint64_t bits = 0;
+    for (int d = 0; d < m->len; d++) {
+        if (in_set(&r->year_days, m->year_at + d, m->year_len)) {
+            bits |= UINT64_C(1) << d;
+        }
+    }
+    return bits;
+}
+
+/* The numbered days of one weekday. They count in the month, or in the year where that is the
+ * period and no BYMONTH narrows it; at: days of it before this month. */
+static uint64_t nth_bits(uint64_t plus, uint64_t minus, int first, int span, int at, int len)
+{
+    uint64_t bits = 0;
+    int total = (span - first + 6) / 7;
+    for (; plus != 0; plus &= plus - 1) {
+        int day = first + 7 * __builtin_ctzll(plus) - at;
+        if (day >= 0 && day < len) {
+            bits |= UINT64_C(1) << day;
+        }
+    }
+    for (; minus != 0; minus &= minus - 1) {
+        int day = first + 7 * (total - 1 - __builtin_ctzll(minus)) - at;
+        if (day >= 0 && day < len) {
+            bits |= UINT64_C(1) << day;
+        }
+    }
+    return bits;
+}
+
+static uint64_t weekday_bits(const struct calendar_rule *r, const struct month *m)
+{
+    bool in_year = r->freq == CALENDAR_YEARLY && r->months == 0;
+    uint64_t bits = 0;
+    for (int w = 0; w < 7; w++) {
+        if (r->weekdays >> w & 1) {
+            bits |= EACH_7TH << ((w - m->weekday + 7) % 7);
+        }
+        if (r->nth[w] == 0 && r->nth_minus[w] == 0) {
+            continue;
+        }
+        if (in_year) {
+            bits |= nth_bits(r->nth[w], r->nth_minus[w], (w - m->year_weekday + 7) % 7, m->year_len,
+                             m->year_at, m->len);
+        } else {
+            bits |=
+                nth_bits(r->nth[w], r->nth_minus[w], (w - m->weekday + 7) % 7, m->len, 0, m->len);
+        }
+    }
+    return bits;
+}
+
+static int16_t add_month(const struct calendar_rule *r, int32_t year, int32_t month, int32_t *days,
+                         int16_t n)
+{
+    if (r->months != 0 && !(r->months >> (month - 1) & 1)) {
+        return n;
+    }
+    struct month m = month_of(year, month);
+    uint64_t bits = (UINT64_C(1) << m.len) - 1;
+    if ((r->month_days | r->month_days_minus) != 0) {
+        bits &= month_day_bits(r, m.len);
+    }
+    if (r->year_days.any) {
+        bits &= year_day_bits(r, &m);
+    }
+    if (r->weekdays != 0 || r->any_nth) {
+        bits &= weekday_bits(r, &m);
+    }
+    for (; bits != 0; bits &= bits - 1) {
+        days[n++] = m.first + __builtin_ctzll(bits);
+    }
+    return n;
+}
+
+bool rule_day_fits(const struct calendar_rule *r, int32_t day)
+{
+    if (r->weekdays != 0 && !(r->weekdays >> calendar_weekday(day) & 1)) {
+        return false;
+    }
+    if (r->months == 0 && (r->month_days | r->month_days_minus) == 0 && !r->year_days.any) {
         return true;
     }
-    switch (rule->freq) {
-    case CALENDAR_DAILY:
-        return true;
-    case CALENDAR_WEEKLY:
-        return d->weekday == calendar_weekday(calendar_days(start));
-    case CALENDAR_MONTHLY:
-        return d->date.day == start.day;
-    case CALENDAR_YEARLY:
-        return d->date.day == start.day && (rule->month_count > 0 || d->date.month == start.month);
+    struct calendar_date d = calendar_date_of(day);
+    if (r->months != 0 && !(r->months >> (d.month - 1) & 1)) {
+        return false;
     }
-    return false;
+    if ((r->month_days | r->month_days_minus) != 0 &&
+        !(month_day_bits(r, calendar_days_in_month(d.year, d.month)) >> (d.day - 1) & 1)) {
+        return false;
+    }
+    return !r->year_days.any ||
+           in_set(&r->year_days, day - first_of_year(d.year), 365 + calendar_is_leap(d.year));
 }
 
-static bool day_fits(const struct calendar_rule *rule, struct calendar_date start,
-                     const struct day *d)
+static int16_t add_days(const struct calendar_rule *r, int32_t first, int count, int32_t *days,
+                        int16_t n)
 {
-    if (rule->month_count > 0 && !has_i8(rule->months, rule->month_count, d->date.month)) {
-        return false;
-    }
-    if (rule->week_no_count > 0 && !week_fits(rule, d)) {
-        return false;
-    }
-    if (rule->year_day_count > 0 && !has_i16(rule->year_days, rule->year_day_count, d->year_day) &&
-        !has_i16(rule->year_days, rule->year_day_count, d->year_day - d->year_days - 1)) {
-        return false;
-    }
-    if (rule->month_day_count > 0 &&
-        !has_i8(rule->month_days, rule->month_day_count, d->date.day) &&
-        !has_i8(rule->month_days, rule->month_day_count, d->date.day - d->month_days - 1)) {
-        return false;
-    }
-    return (rule->weekday_count == 0 || weekday_fits(rule, d)) && default_fits(rule, start, d);
-}
-
-size_t period_days(const struct calendar_rule *rule, struct calendar_date start,
-                   const struct period *p, int32_t *days)
-{
-    size_t n = 0;
-    for (int32_t i = 0; i < p->day_count; i++) {
-        struct day d = day_of(p->first_day + i);
-        if (day_fits(rule, start, &d)) {
-            days[n++] = d.number;
+    for (int i = 0; i < count; i++) {
+        if (rule_day_fits(r, first + i)) {
+            days[n++] = first + i;
         }
     }
     return n;
+}
+
+static int16_t year_by_weeks(const struct calendar_rule *r, int64_t year, int32_t *days)
+{
+    int32_t first = week_one(r, year);
+    int weeks = (week_one(r, year + 1) - first) / 7;
+    int16_t n = 0;
+    for (int w = 0; w < weeks; w++) {
+        if ((r->week_nos >> w & 1) || (r->week_nos_minus >> (weeks - 1 - w) & 1)) {
+            n = add_days(r, first + w * 7, 7, days, n);
+        }
+    }
+    return n;
+}
+
+int16_t rule_period_days(const struct calendar_rule *r, int64_t period, int32_t *days)
+{
+    int16_t n = 0;
+    switch (r->freq) {
+    case CALENDAR_WEEKLY:
+        return add_days(r, rule_period_begin(r, period), 7, days, 0);
+    case CALENDAR_MONTHLY:
+        return add_month(r, (int32_t)rule_floor_div(period, 12), (int32_t)(period % 12) + 1, days,
+                         0);
+    case CALENDAR_YEARLY:
+        if (by_week_no(r)) {
+            return year_by_weeks(r, period, days);
+        }
+        for (int32_t month = 1; month <= 12; month++) {
+            n = add_month(r, (int32_t)period, month, days, n);
+        }
+        return n;
+    case CALENDAR_SECONDLY:
+    case CALENDAR_MINUTELY:
+    case CALENDAR_HOURLY:
+    case CALENDAR_DAILY:
+        break;
+    }
+    return add_days(r, (int32_t)period, 1, days, 0);
+}
+
+int32_t rule_period_work(const struct calendar_rule *r)
+{
+    return r->freq == CALENDAR_YEARLY ? 12 : 1;
 }

@@ -1,23 +1,25 @@
-/* One period of a rule (a day, week, month or year) and the days of it that the rule takes. */
+/* The days of a rule: what a completed rule (no part left to the start) takes of a period. */
 #ifndef CALENDAR_RULE_INT_H
 #define CALENDAR_RULE_INT_H
 
 #include "calendar/recurrence.h"
 
-#define PERIOD_DAYS_MAX 366
+static inline int64_t rule_floor_div(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0);
+}
 
-struct period {
-    int32_t first_day; /* days since 1970 */
-    int32_t day_count;
-};
-
-/* The n-th period from that of start; false beyond year 9999. */
-bool period_of(const struct calendar_rule *rule, struct calendar_date start, int64_t n,
-               struct period *ret);
-/* How many periods lie surely before a day: where counting may begin. */
-int64_t periods_before(const struct calendar_rule *rule, struct calendar_date start, int32_t day);
-/* The days of the period that the rule takes, ascending. days has room for PERIOD_DAYS_MAX. */
-size_t period_days(const struct calendar_rule *rule, struct calendar_date start,
-                   const struct period *p, int32_t *days);
+/* Number of the period that holds a day: of the day itself, the week, the month or the year, which
+ * is that of the week where the rule has BYWEEKNO. */
+int64_t rule_period_of(const struct calendar_rule *r, int32_t day);
+/* The first day that a period can give. */
+int32_t rule_period_begin(const struct calendar_rule *r, int64_t period);
+/* Puts the period's days into days (room as in struct calendar_rule_iter), ascending; returns how
+ * many. */
+int16_t rule_period_days(const struct calendar_rule *r, int64_t period, int32_t *days);
+/* How much work that was, in days looked at. */
+int32_t rule_period_work(const struct calendar_rule *r);
+/* The parts that limit single days: BYMONTH, BYMONTHDAY, BYYEARDAY, BYDAY without number. */
+bool rule_day_fits(const struct calendar_rule *r, int32_t day);
 
 #endif

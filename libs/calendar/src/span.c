@@ -10,9 +10,15 @@ bool calendar_takes_time(enum calendar_status status, enum calendar_show_as show
         str_eq_c(event_type, "birthday")) {
         return false;
     }
-    bool unsure =
-        status == CALENDAR_TENTATIVE || mine == CALENDAR_NONE || mine == CALENDAR_TENTATIVELY;
-    *ret_show_as = show_as == CALENDAR_BUSY && unsure ? CALENDAR_SHOW_TENTATIVE : show_as;
+    bool unsure = status == CALENDAR_TENTATIVE || show_as == CALENDAR_SHOW_TENTATIVE ||
+                  mine == CALENDAR_NONE || mine == CALENDAR_TENTATIVELY;
+    if (show_as == CALENDAR_WORKING_ELSEWHERE || str_eq_c(event_type, "workingLocation")) {
+        *ret_show_as = CALENDAR_WORKING_ELSEWHERE;
+    } else if (show_as == CALENDAR_OUT_OF_OFFICE || str_eq_c(event_type, "outOfOffice")) {
+        *ret_show_as = CALENDAR_OUT_OF_OFFICE;
+    } else {
+        *ret_show_as = unsure ? CALENDAR_SHOW_TENTATIVE : CALENDAR_BUSY;
+    }
     return true;
 }
 
@@ -23,9 +29,8 @@ bool calendar_blocks(enum calendar_show_as show_as)
 }
 
 /* Strongest first. */
-static const enum calendar_show_as by_strength[] = {CALENDAR_OUT_OF_OFFICE, CALENDAR_BUSY,
-                                                    CALENDAR_SHOW_TENTATIVE,
-                                                    CALENDAR_WORKING_ELSEWHERE, CALENDAR_FREE};
+static const enum calendar_show_as by_strength[] = {
+    CALENDAR_OUT_OF_OFFICE, CALENDAR_BUSY, CALENDAR_SHOW_TENTATIVE, CALENDAR_WORKING_ELSEWHERE};
 
 struct edge {
     int64_t at;
@@ -54,11 +59,11 @@ static bool strongest(const int *open, enum calendar_show_as *ret)
 size_t calendar_spans_merge(struct calendar_span *spans, size_t count)
 {
     VEC(struct edge) edges = {0};
-    int open[ARRAY_LEN(by_strength)] = {0};
+    int open[CALENDAR_WORKING_ELSEWHERE + 1] = {0};
     size_t n = 0;
 
     for (size_t i = 0; i < count; i++) {
-        if (spans[i].start_at < spans[i].end_at) {
+        if (spans[i].start_at < spans[i].end_at && spans[i].show_as != CALENDAR_FREE) {
             vec_push(&edges, (struct edge){spans[i].start_at, 1, spans[i].show_as});
             vec_push(&edges, (struct edge){spans[i].end_at, -1, spans[i].show_as});
         }
@@ -99,4 +104,50 @@ size_t calendar_spans_clip(struct calendar_span *spans, size_t count, int64_t fr
         }
     }
     return n;
+}
+
+size_t calendar_spans_subtract(const struct calendar_span *spans, size_t count,
+                               const struct calendar_span *minus, size_t minus_count,
+                               struct calendar_span *out)
+{
+    size_t n = 0;
+    size_t k = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct calendar_span left = spans[i];
+        while (k < minus_count && minus[k].end_at <= left.start_at) {
+            k++;
+        }
+        /* k stays at the last one: it may reach into the next span too. */
+        for (size_t at = k; at < minus_count && minus[at].start_at < left.end_at; at++) {
+            if (minus[at].start_at > left.start_at) {
+                out[n] = left;
+                out[n++].end_at = minus[at].start_at;
+            }
+            left.start_at = MAX(left.start_at, minus[at].end_at);
+            k = at;
+        }
+        if (left.start_at < left.end_at) {
+            out[n++] = left;
+        }
+    }
+    return n;
+}
+
+const struct calendar_span *calendar_spans_find(const struct calendar_span *spans, size_t count,
+                                                int64_t from_at, int64_t to_at)
+{
+    /* Disjoint spans are sorted by their ends as well: the first that ends after the window began.
+     */
+    size_t low = 0;
+    size_t high = count;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (spans[mid].end_at <= from_at) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    bool found = low < count && from_at < to_at && spans[low].start_at < to_at;
+    return found ? &spans[low] : NULL;
 }

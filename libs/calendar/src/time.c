@@ -1,7 +1,5 @@
 #include "calendar/time.h"
 
-#include <stdio.h>
-
 bool calendar_is_leap(int32_t year)
 {
     return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
@@ -73,12 +71,18 @@ struct calendar_wall calendar_wall_of(int64_t seconds)
 
 static bool take_digits(struct str *s, size_t n, int32_t *ret_n)
 {
-    int64_t value;
-    if (s->len < n || !str_to_i64(str_sub(*s, 0, n), &value) || value < 0) {
+    int32_t value = 0;
+    if (s->len < n) {
         return false;
     }
+    for (size_t i = 0; i < n; i++) {
+        if (s->ptr[i] < '0' || s->ptr[i] > '9') {
+            return false;
+        }
+        value = value * 10 + (s->ptr[i] - '0');
+    }
     *s = str_sub(*s, n, SIZE_MAX);
-    *ret_n = (int32_t)value;
+    *ret_n = value;
     return true;
 }
 
@@ -170,31 +174,109 @@ bool calendar_parse_rfc3339(struct str text, int64_t *ret_at, bool *ret_has_offs
     if (!has_offset && ret_has_offset == NULL) {
         return false;
     }
+    int64_t at = (calendar_wall_seconds(wall) - offset) * 1000 + ms;
+    if (at < CALENDAR_MIN_AT || at > CALENDAR_MAX_AT) {
+        return false;
+    }
     if (ret_has_offset != NULL) {
         *ret_has_offset = has_offset;
     }
-    *ret_at = (calendar_wall_seconds(wall) - offset) * 1000 + ms;
+    *ret_at = at;
+    return true;
+}
+
+static bool parse_date(struct str text, bool dashes, struct calendar_date *ret_date)
+{
+    struct calendar_date date;
+    if (!take_date(&text, dashes, &date) || text.len > 0) {
+        return false;
+    }
+    *ret_date = date;
     return true;
 }
 
 bool calendar_parse_date(struct str text, struct calendar_date *ret_date)
 {
-    return take_date(&text, true, ret_date) && text.len == 0;
+    return parse_date(text, true, ret_date);
 }
 
 bool calendar_parse_ical_date(struct str text, struct calendar_date *ret_date)
 {
-    return take_date(&text, false, ret_date) && text.len == 0;
+    return parse_date(text, false, ret_date);
 }
 
 bool calendar_parse_ical_time(struct str text, struct calendar_wall *ret_wall, bool *ret_utc)
 {
-    if (!take_date(&text, false, &ret_wall->date) || !take_char(&text, "T") ||
-        !take_time(&text, false, &ret_wall->second_of_day)) {
+    struct calendar_wall wall;
+    if (!take_date(&text, false, &wall.date) || !take_char(&text, "T") ||
+        !take_time(&text, false, &wall.second_of_day)) {
         return false;
     }
-    *ret_utc = take_char(&text, "Z");
-    return text.len == 0;
+    bool utc = take_char(&text, "Z");
+    if (text.len > 0) {
+        return false;
+    }
+    *ret_wall = wall;
+    *ret_utc = utc;
+    return true;
+}
+
+/* One to six digits and one of the units that may still come; each unit once and in order. */
+static bool take_part(struct str *s, const char **units, int64_t *ret_seconds)
+{
+    static const char names[] = "WDHMS";
+    static const int32_t seconds[] = {7 * 86400, 86400, 3600, 60, 1};
+    int64_t n = 0;
+    size_t i = 0;
+    while (i < s->len && i < 6 && s->ptr[i] >= '0' && s->ptr[i] <= '9') {
+        n = n * 10 + (s->ptr[i++] - '0');
+    }
+    const char *unit = i > 0 && i < s->len && s->ptr[i] != '\0' ? strchr(*units, s->ptr[i]) : NULL;
+    if (unit == NULL) {
+        return false;
+    }
+    *ret_seconds += n * seconds[strchr(names, *unit) - names];
+    *units = unit + 1;
+    *s = str_sub(*s, i + 1, SIZE_MAX);
+    return true;
+}
+
+bool calendar_parse_ical_duration(struct str text, int64_t *ret_seconds)
+{
+    int64_t seconds = 0;
+    const char *date_units = "WD";
+    const char *time_units = "HMS";
+    bool negative = text.len > 0 && text.ptr[0] == '-';
+    (void)take_char(&text, "+-");
+    if (!take_char(&text, "P") || text.len == 0) {
+        return false;
+    }
+    while (text.len > 0 && text.ptr[0] != 'T') {
+        if (!take_part(&text, &date_units, &seconds)) {
+            return false;
+        }
+    }
+    if (take_char(&text, "T")) {
+        do {
+            if (!take_part(&text, &time_units, &seconds)) {
+                return false;
+            }
+        } while (text.len > 0);
+    }
+    *ret_seconds = negative ? -seconds : seconds;
+    return true;
+}
+
+void calendar_print_ical_date(struct calendar_date d, struct buf *out)
+{
+    buf_add_f(out, "%04d%02d%02d", d.year, d.month, d.day);
+}
+
+void calendar_print_ical_time(struct calendar_wall w, struct buf *out)
+{
+    calendar_print_ical_date(w.date, out);
+    buf_add_f(out, "T%02d%02d%02d", w.second_of_day / 3600, w.second_of_day / 60 % 60,
+              w.second_of_day % 60);
 }
 
 void calendar_print_date(struct calendar_date d, struct buf *out)

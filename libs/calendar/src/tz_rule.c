@@ -91,25 +91,31 @@ static bool take_change(struct str *s, struct tz_change *ret)
     return true;
 }
 
+/* RFC 8536 3.2 has offsets within 26 hours; the rest of this library counts on it. */
+static bool take_offset(struct str *s, int32_t *ret_east)
+{
+    int32_t west;
+    if (!take_hms(s, &west) || west < -93600 || west > 93600) {
+        return false;
+    }
+    *ret_east = -west;
+    return true;
+}
+
 bool tz_rule_parse(struct str text, struct tz_rule *ret_rule)
 {
     struct tz_rule rule = {0};
-    int32_t west;
-    if (!take_name(&text) || !take_hms(&text, &west)) {
+    if (!take_name(&text) || !take_offset(&text, &rule.std_offset)) {
         return false;
     }
-    rule.std_offset = -west;
     if (text.len > 0) {
         rule.has_dst = true;
         rule.dst_offset = rule.std_offset + 3600;
         if (!take_name(&text)) {
             return false;
         }
-        if (text.len > 0 && text.ptr[0] != ',') {
-            if (!take_hms(&text, &west)) {
-                return false;
-            }
-            rule.dst_offset = -west;
+        if (text.len > 0 && text.ptr[0] != ',' && !take_offset(&text, &rule.dst_offset)) {
+            return false;
         }
         if (!take_change(&text, &rule.dst_begins) || !take_change(&text, &rule.dst_ends)) {
             return false;
@@ -137,17 +143,45 @@ static int32_t change_day(const struct tz_change *c, int32_t year)
     return day > last ? day - 7 : day;
 }
 
-int32_t tz_rule_offset(const struct tz_rule *rule, int64_t seconds)
+/* The change at which an offset begins. */
+struct begin {
+    int64_t at;
+    int32_t offset;
+};
+
+static int compare_begins(const void *a, const void *b)
+{
+    const struct begin *x = a;
+    const struct begin *y = b;
+    return (x->at > y->at) - (x->at < y->at);
+}
+
+struct calendar_zone_range tz_rule_range(const struct tz_rule *rule, int64_t seconds)
 {
     if (!rule->has_dst) {
-        return rule->std_offset;
+        return (struct calendar_zone_range){INT64_MIN, INT64_MAX, rule->std_offset};
     }
-    int32_t year = calendar_wall_of(seconds + rule->std_offset).date.year;
-    int64_t begins = (int64_t)change_day(&rule->dst_begins, year) * 86400 +
-                     rule->dst_begins.second - rule->std_offset;
-    int64_t ends = (int64_t)change_day(&rule->dst_ends, year) * 86400 + rule->dst_ends.second -
-                   rule->dst_offset;
-    bool dst = begins < ends ? seconds >= begins && seconds < ends
-                             : seconds >= begins || seconds < ends; /* the southern half */
-    return dst ? rule->dst_offset : rule->std_offset;
+    /* The year, and two on either side: a change may lie a week outside of its own. */
+    struct begin begins[10];
+    int n = 0;
+    int64_t within = MAX(MIN(seconds, CALENDAR_MAX_AT / 1000), CALENDAR_MIN_AT / 1000);
+    int32_t year = calendar_wall_of(within).date.year;
+    for (int32_t y = year - 2; y <= year + 2; y++) {
+        begins[n++] = (struct begin){(int64_t)change_day(&rule->dst_begins, y) * 86400 +
+                                         rule->dst_begins.second - rule->std_offset,
+                                     rule->dst_offset};
+        begins[n++] = (struct begin){(int64_t)change_day(&rule->dst_ends, y) * 86400 +
+                                         rule->dst_ends.second - rule->dst_offset,
+                                     rule->std_offset};
+    }
+    qsort(begins, ARRAY_LEN(begins), sizeof *begins, compare_begins);
+    int i = n - 1;
+    while (i > 0 && begins[i].at > seconds) {
+        i--;
+    }
+    /* Summer time all the year (RFC 8536 3.3.1) ends and begins again at one instant. */
+    bool both = i > 0 && begins[i - 1].at == begins[i].at;
+    return (struct calendar_zone_range){.from = i > 0 ? begins[i].at : INT64_MIN,
+                                        .to = i < n - 1 ? begins[i + 1].at : INT64_MAX,
+                                        .offset = both ? rule->dst_offset : begins[i].offset};
 }

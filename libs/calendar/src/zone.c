@@ -2,7 +2,8 @@
 #include "zone_int.h"
 
 #define TZIF_HEADER 44
-#define TZIF_MAX_TRANSITIONS 4096
+#define TRANSITIONS_MAX 4096 /* the largest of tzdata has about 240 */
+#define OFFSET_MAX 93600     /* seconds; section 3.2: from -25 to 26 hours */
 
 struct counts {
     uint32_t isutc, isstd, leap, time, type, chars;
@@ -28,7 +29,7 @@ static bool read_header(struct str data, struct counts *ret, char *ret_version)
     *ret = (struct counts){be32(p),      be32(p + 4),  be32(p + 8),
                            be32(p + 12), be32(p + 16), be32(p + 20)};
     *ret_version = data.ptr[4];
-    return ret->time <= TZIF_MAX_TRANSITIONS && ret->type >= 1 && ret->type <= 256 &&
+    return ret->time <= TRANSITIONS_MAX && ret->type >= 1 && ret->type <= 256 &&
            ret->chars <= 4096 && ret->leap <= 4096 && ret->isutc <= 256 && ret->isstd <= 256;
 }
 
@@ -55,11 +56,11 @@ static bool read_transitions(struct str block, const struct counts *c, struct ca
             return false;
         }
         z->offsets[i] = (int32_t)be32(types + type * 6);
-        if (z->offsets[i] < -93600 || z->offsets[i] > 93600) { /* section 3.2: -25..26 hours */
+        if (z->offsets[i] < -OFFSET_MAX || z->offsets[i] > OFFSET_MAX) {
             return false;
         }
     }
-    return z->first_offset >= -93600 && z->first_offset <= 93600;
+    return z->first_offset >= -OFFSET_MAX && z->first_offset <= OFFSET_MAX;
 }
 
 enum err_code calendar_zone_parse(struct str tzif, struct calendar_zone **ret_zone, struct err *err)
@@ -72,6 +73,9 @@ enum err_code calendar_zone_parse(struct str tzif, struct calendar_zone **ret_zo
     struct str rest = str_sub(tzif, TZIF_HEADER + block_size(&c, 4), SIZE_MAX);
     if (!read_header(rest, &c, &version) || rest.len < TZIF_HEADER + block_size(&c, 8)) {
         return ERR_SET(err, ERR_PROTO, "TZif file is cut");
+    }
+    if (c.leap > 0) {
+        return ERR_SET(err, ERR_UNSUPPORTED, "TZif file counts leap seconds");
     }
     struct str block = str_sub(rest, TZIF_HEADER, SIZE_MAX);
     struct calendar_zone *zone = xcalloc(1, sizeof *zone);
@@ -102,13 +106,23 @@ const struct calendar_zone *calendar_zone_utc(void)
     return &utc;
 }
 
-static int32_t offset_at(const struct calendar_zone *z, int64_t seconds)
+struct calendar_zone_range calendar_zone_range(const struct calendar_zone *z, int64_t seconds)
 {
-    if (z->count == 0 || seconds < z->at[0]) {
-        return z->count == 0 && z->has_rule ? tz_rule_offset(&z->rule, seconds) : z->first_offset;
+    if (z->count == 0) {
+        return z->has_rule ? tz_rule_range(&z->rule, seconds)
+                           : (struct calendar_zone_range){INT64_MIN, INT64_MAX, z->first_offset};
     }
-    if (seconds >= z->at[z->count - 1]) {
-        return z->has_rule ? tz_rule_offset(&z->rule, seconds) : z->offsets[z->count - 1];
+    if (seconds < z->at[0]) {
+        return (struct calendar_zone_range){INT64_MIN, z->at[0], z->first_offset};
+    }
+    int64_t last = z->at[z->count - 1];
+    if (seconds >= last) {
+        struct calendar_zone_range r = {last, INT64_MAX, z->offsets[z->count - 1]};
+        if (z->has_rule) {
+            r = tz_rule_range(&z->rule, seconds);
+            r.from = MAX(r.from, last);
+        }
+        return r;
     }
     size_t low = 0;
     size_t high = z->count - 1;
@@ -120,36 +134,49 @@ static int32_t offset_at(const struct calendar_zone *z, int64_t seconds)
             high = mid;
         }
     }
-    return z->offsets[low];
-}
-
-static int64_t floor_seconds(int64_t at)
-{
-    return at >= 0 ? at / 1000 : -((-at + 999) / 1000);
+    return (struct calendar_zone_range){z->at[low], z->at[high], z->offsets[low]};
 }
 
 int32_t calendar_zone_offset(const struct calendar_zone *zone, int64_t at)
 {
-    return offset_at(zone, floor_seconds(at));
+    return calendar_zone_range(zone, floor_div64(at, 1000)).offset;
 }
 
 struct calendar_wall calendar_zone_wall(const struct calendar_zone *zone, int64_t at)
 {
-    int64_t seconds = floor_seconds(at);
-    return calendar_wall_of(seconds + offset_at(zone, seconds));
+    int64_t seconds = floor_div64(at, 1000);
+    return calendar_wall_of(seconds + calendar_zone_range(zone, seconds).offset);
+}
+
+/* Walks the ranges from one that surely begins early enough. In each, the wall clock shows
+ * [from + offset, to + offset): the first that shows the wall time has it; one that begins behind
+ * it means that the clock skipped it. */
+int64_t zone_instant_near(const struct calendar_zone *zone, int64_t wall,
+                          struct calendar_zone_range *range)
+{
+    /* Far enough inside the known range that no earlier one can show this time as well. */
+    if (wall - range->offset < range->to && wall - range->offset - 2 * OFFSET_MAX >= range->from) {
+        return wall - range->offset;
+    }
+    struct calendar_zone_range r = calendar_zone_range(zone, wall - OFFSET_MAX);
+    while (wall - r.offset >= r.to) {
+        struct calendar_zone_range next = calendar_zone_range(zone, r.to);
+        if (wall - next.offset < next.from) {
+            return wall - r.offset;
+        }
+        r = next;
+    }
+    *range = r;
+    return wall - r.offset;
 }
 
 int64_t calendar_zone_instant(const struct calendar_zone *zone, struct calendar_wall wall)
 {
-    int64_t local = calendar_wall_seconds(wall);
-    /* The offsets in force a day before and a day after; between them lies one change at most. */
-    int32_t before = offset_at(zone, local - 86400);
-    int32_t after = offset_at(zone, local + 86400);
-    if (offset_at(zone, local - before) == before) {
-        return (local - before) * 1000; /* in an overlap this is the first one */
-    }
-    if (offset_at(zone, local - after) == after) {
-        return (local - after) * 1000;
-    }
-    return (local - before) * 1000; /* a gap */
+    struct calendar_zone_range none = {.from = INT64_MAX, .to = INT64_MIN};
+    return zone_instant_near(zone, calendar_wall_seconds(wall), &none) * 1000;
+}
+
+int64_t calendar_zone_midnight(const struct calendar_zone *zone, struct calendar_date date)
+{
+    return calendar_zone_instant(zone, (struct calendar_wall){.date = date});
 }

@@ -34,6 +34,16 @@ struct calendar_zone {
 
 /* The footer's text, e.g. "CET-1CEST,M3.5.0,M10.5.0/3". */
 bool tz_rule_parse(struct str text, struct tz_rule *ret_rule);
-int32_t tz_rule_offset(const struct tz_rule *rule, int64_t seconds);
+struct calendar_zone_range tz_rule_range(const struct tz_rule *rule, int64_t seconds);
+
+/* calendar_zone_instant in seconds, for many walls near each other. range: where the last one was
+ * found; from > to: nowhere yet. */
+int64_t zone_instant_near(const struct calendar_zone *zone, int64_t wall,
+                          struct calendar_zone_range *range);
+
+static inline int64_t floor_div64(int64_t a, int64_t b)
+{
+    return a / b - (a % b < 0);
+}
 
 #endif

@@ -36,7 +36,8 @@ struct calendar_zones *calendar_zones_free(struct calendar_zones *zones)
     return NULL;
 }
 
-/* Letters, digits and "+-_/", no dots: the name is a path below dir. */
+/* Letters, digits and "+-_/", no dots: the name is a path below dir. What counts leap seconds or is
+ * a second copy of the tree is no name. */
 static bool is_name(struct str name)
 {
     for (size_t i = 0; i < name.len; i++) {
@@ -47,7 +48,8 @@ static bool is_name(struct str name)
             return false;
         }
     }
-    return name.len > 0 && name.len <= ZONE_NAME_MAX && name.ptr[0] != '/';
+    return name.len > 0 && name.len <= ZONE_NAME_MAX && name.ptr[0] != '/' &&
+           !str_starts(name, STR("right/")) && !str_starts(name, STR("posix/"));
 }
 
 /* "GMT-07:00", "UTC+2", "GMT+0530" */
@@ -100,6 +102,9 @@ static enum err_code load(const struct calendar_zones *zones, struct str name,
     size_t n = fread(to, 1, ZONE_FILE_MAX, f);
     fclose(f);
     buf_used(&data, n);
+    if (n == 0) { /* a directory: "Europe" */
+        return ERR_SET(err, ERR_NOT_FOUND, "no such time zone");
+    }
     return calendar_zone_parse(buf_str(&data), ret_zone, err);
 }
 

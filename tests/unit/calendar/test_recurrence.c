@@ -150,8 +150,9 @@ static const struct vector vectors[] = {
 static void test_examples_of_rfc5545(void **state UNUSED)
 {
     for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
-        char got[4000];
-        char days[4000] = "";
+        static char got[4000];
+        static char days[4000];
+        days[0] = 0;
         expand("America/New_York", vectors[i].start, vectors[i].rule, NULL, "19960101T000000",
                vectors[i].to, got, sizeof got);
         struct str rest = str_c(got);
@@ -224,7 +225,7 @@ static void test_rules_that_never_match_end(void **state UNUSED)
     assert_expands("UTC", "20260101T090000", "RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30;COUNT=5",
                    NULL, "90000101T000000", "90010101T000000", "too_big");
     assert_expands("UTC", "20260101T090000", "RRULE:FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30", NULL,
-                   "20260101T000000", "20280101T000000", "unsupported");
+                   "20260101T000000", "20280101T000000", "20260101T0900");
     assert_expands("UTC", "20260101T000000",
                    "RRULE:FREQ=DAILY;BYHOUR=0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,"
                    "21,22,23;BYMINUTE=0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20",
