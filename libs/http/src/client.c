@@ -118,7 +118,7 @@ static CO_FN enum err_code call(struct http_client *client, const struct http_re
         rc = run(&t, request->deadline, response, err);
     }
     if (rc == ERR_OK) {
-        host->multiplexes = transfer_spoke_http2(&t);
+        host->multiplexes = transfer_spoke_http2(&t) && (url.https || transfer_clear2_is_reused());
     }
     host_leave(client, host);
     return rc;

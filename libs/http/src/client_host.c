@@ -44,7 +44,7 @@ struct host *host_of(struct http_client *client, const struct http_url *url,
         host = xcalloc(1, sizeof *host);
         list_init(&host->node);
         list_init(&host->waiting);
-        host->multiplexes = protocol == HTTP_PROTOCOL_2_CLEAR;
+        host->multiplexes = protocol == HTTP_PROTOCOL_2_CLEAR && transfer_clear2_is_reused();
         map_put(&client->hosts, key, host);
     }
     return host;

@@ -83,6 +83,9 @@ void transfer_fini(struct transfer *t);
 /* Some of the request was given to the connection. */
 bool transfer_sent(struct transfer *t);
 bool transfer_spoke_http2(struct transfer *t);
+/* Whether HTTP/2 without TLS can have more than one request on a connection: not before curl 8.0,
+ * which fails on a connection that it reuses with prior knowledge. */
+bool transfer_clear2_is_reused(void);
 /* The answer, or why there is none. */
 MUST_CHECK enum err_code transfer_result(struct transfer *t, struct http_response *response,
                                          struct err *err);

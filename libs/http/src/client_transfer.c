@@ -146,6 +146,11 @@ static void set_method(struct transfer *t)
     }
 }
 
+bool transfer_clear2_is_reused(void)
+{
+    return curl_version_info(CURLVERSION_NOW)->version_num >= 0x080000;
+}
+
 static void set_connection(struct transfer *t, const struct http_url *url)
 {
     const struct http_client *client = t->client;
@@ -157,8 +162,11 @@ static void set_connection(struct transfer *t, const struct http_url *url)
         version = CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
     }
     curl_easy_setopt(t->easy, CURLOPT_HTTP_VERSION, version);
-    curl_easy_setopt(t->easy, CURLOPT_PIPEWAIT, version == CURL_HTTP_VERSION_1_1 ? 0L : 1L);
-    curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, t->request->once ? 1L : 0L);
+    bool alone = version == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE && !transfer_clear2_is_reused();
+    bool waits = version != CURL_HTTP_VERSION_1_1 && !alone;
+    curl_easy_setopt(t->easy, CURLOPT_PIPEWAIT, waits ? 1L : 0L);
+    curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, t->request->once || alone ? 1L : 0L);
+    curl_easy_setopt(t->easy, CURLOPT_FORBID_REUSE, alone ? 1L : 0L);
     curl_easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)client->opts.connect_ms);
     curl_easy_setopt(t->easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "http,https");

@@ -30,7 +30,9 @@ struct http_client_opts {
 enum http_protocol {
     HTTP_PROTOCOL_AUTO, /* HTTP/2 where TLS negotiates it, else HTTP/1.1 */
     HTTP_PROTOCOL_1_1,
-    HTTP_PROTOCOL_2_CLEAR, /* http:// with prior knowledge */
+    /* http:// with prior knowledge. Before curl 8.0 (Debian 12 has 7.88) each request has a
+     * connection of its own, since curl fails on a reused one: use TLS where streams matter. */
+    HTTP_PROTOCOL_2_CLEAR,
 };
 
 /* A piece of a 2xx answer's body, decompressed, from inside curl: must not wait, nor call this
