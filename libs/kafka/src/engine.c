@@ -182,7 +182,7 @@ static void set_defaults(struct kafka_engine_opts *o)
     o->drain_ms = o->drain_ms > 0 ? o->drain_ms : 3000;
     o->commit_ms = o->commit_ms > 0 ? o->commit_ms : 250;
     o->due_ms = o->due_ms > 0 ? o->due_ms : 250;
-    o->prefetch = o->prefetch > 0 ? o->prefetch : 2000;
+    o->prefetch = o->prefetch > 0 ? o->prefetch : 10000;
 }
 
 static enum err_code make_handle(const struct kafka_engine_opts *o, rd_kafka_t **ret_rk,
@@ -207,9 +207,11 @@ static enum err_code make_handle(const struct kafka_engine_opts *o, rd_kafka_t *
     kafka_conf_set(&c, "fetch.min.bytes", "1");
     kafka_conf_set(&c, "fetch.error.backoff.ms", "100");
     kafka_conf_set(&c, "fetch.message.max.bytes", "262144");
+    /* Above these, counted for each partition since its queue is its own, no Fetch is sent; and
+     * where that is so for all partitions of a broker, none for a second. 2.2 has a setting. */
     kafka_conf_set_int(&c, "queued.min.messages", o->prefetch);
-    kafka_conf_set(&c, "queued.max.messages.kbytes", "8192");
-    kafka_conf_try(&c, "fetch.queue.backoff.ms", "5"); /* from 2.2: else 1 s above the threshold */
+    kafka_conf_set(&c, "queued.max.messages.kbytes", "4096");
+    kafka_conf_try(&c, "fetch.queue.backoff.ms", "5");
     rd_kafka_conf_set_events(c.conf, RD_KAFKA_EVENT_FETCH | RD_KAFKA_EVENT_REBALANCE |
                                          RD_KAFKA_EVENT_OFFSET_COMMIT | RD_KAFKA_EVENT_ERROR |
                                          RD_KAFKA_EVENT_LOG);

@@ -1,6 +1,7 @@
 #include "engine_int.h"
 #include "observe/log.h"
 #include "observe/metric.h"
+#include "runtime/failpoint.h"
 
 #define COMMIT_TIMEOUT_MS 10000
 
@@ -86,6 +87,37 @@ void kafka_engine_on_commit(struct kafka_engine *e, rd_kafka_event_t *event)
     }
 }
 
+/* Asks the cluster; the answer comes as an event. c is freed on failure. */
+static enum err_code ask_commit(struct kafka_engine *e, struct commit *c,
+                                const rd_kafka_topic_partition_list_t *list, struct err *err)
+{
+    rd_kafka_queue_t *queue = e->closing != NULL ? e->closing : e->queue;
+    enum err_code rc = failpoint("kafka.commit.before", err);
+    if (rc == ERR_OK) {
+        rd_kafka_resp_err_t code = rd_kafka_commit_queue(e->handle->rk, list, queue, NULL, c);
+        rc = code != RD_KAFKA_RESP_ERR_NO_ERROR ? kafka_err(err, code, "offset commit") : ERR_OK;
+    }
+    if (rc != ERR_OK) {
+        commit_free(c);
+    }
+    return rc;
+}
+
+static enum err_code await_commit(struct kafka_engine *e, struct commit *c, int64_t deadline,
+                                  struct err *err)
+{
+    enum err_code rc = co_wait(&c->wait, deadline, err);
+    if (rc != ERR_OK && !c->answered) {
+        c->abandoned = true;
+        metric_inc(METRIC_KAFKA_COMMIT_FAILURES, e->opts.group);
+        return rc;
+    }
+    rc = c->code;
+    commit_free(c);
+    return rc == ERR_OK ? failpoint("kafka.commit.after", err)
+                        : ERR_SET_ACT(err, rc, ERR_ACT_RETRY, "offset commit refused");
+}
+
 static enum err_code commit_now(struct kafka_engine *e, int64_t deadline, struct err *err)
 {
     struct commit *c = xcalloc(1, sizeof *c);
@@ -97,24 +129,13 @@ static enum err_code commit_now(struct kafka_engine *e, int64_t deadline, struct
         return ERR_OK;
     }
     int64_t began = co_clock_ns();
-    rd_kafka_queue_t *queue = e->closing != NULL ? e->closing : e->queue;
-    rd_kafka_resp_err_t code = rd_kafka_commit_queue(e->handle->rk, list, queue, NULL, c);
+    enum err_code rc = ask_commit(e, c, list, err);
     rd_kafka_topic_partition_list_destroy(list);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        commit_free(c);
-        return kafka_err(err, code, "offset commit");
+    if (rc == ERR_OK) {
+        rc = await_commit(e, c, deadline, err);
+        metric_observe(METRIC_KAFKA_COMMIT_SECONDS, e->opts.group,
+                       (double)(co_clock_ns() - began) / 1e9);
     }
-    enum err_code rc = co_wait(&c->wait, deadline, err);
-    if (rc != ERR_OK && !c->answered) {
-        c->abandoned = true;
-        metric_inc(METRIC_KAFKA_COMMIT_FAILURES, e->opts.group);
-        return rc;
-    }
-    rc = c->code != ERR_OK ? ERR_SET_ACT(err, c->code, ERR_ACT_RETRY, "offset commit refused")
-                           : ERR_OK;
-    commit_free(c);
-    metric_observe(METRIC_KAFKA_COMMIT_SECONDS, e->opts.group,
-                   (double)(co_clock_ns() - began) / 1e9);
     return rc;
 }
 

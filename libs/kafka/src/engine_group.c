@@ -1,6 +1,7 @@
 #include "engine_int.h"
 #include "observe/log.h"
 #include "observe/metric.h"
+#include "runtime/failpoint.h"
 
 #define BROKER_TIMEOUT_MS 5000
 #define REVOKE_COMMIT_MS 2000
@@ -227,6 +228,10 @@ static void do_assign(struct kafka_engine *e, const struct rebalance *r)
     if (o == NULL) {
         return;
     }
+    if (failpoint("kafka.assign.before", NULL) == ERR_CANCELED) {
+        offsets_free(&o->job);
+        return;
+    }
     if (!superseded(e, r) && !e->stopping) {
         kafka_engine_drop_all(e);
         e->stalled = false;
@@ -275,10 +280,13 @@ static bool drain_and_commit(struct kafka_engine *e, const struct rebalance *r)
         return false;
     }
     struct err err;
-    if (kafka_engine_commit(e, co_after(REVOKE_COMMIT_MS), &err) != ERR_OK) {
+    rc = failpoint("kafka.revoke.drained", &err);
+    rc = rc == ERR_OK ? kafka_engine_commit(e, co_after(REVOKE_COMMIT_MS), &err) : rc;
+    rc = rc == ERR_OK ? failpoint("kafka.revoke.committed", &err) : rc;
+    if (rc != ERR_OK) {
         LOG_DEBUG("kafka.revoke.uncommitted", "the next owner replays", F_ERR(&err));
     }
-    return !superseded(e, r);
+    return rc != ERR_CANCELED && !superseded(e, r);
 }
 
 static void do_revoke(struct kafka_engine *e, const struct rebalance *r)

@@ -9,6 +9,7 @@
  *   done KEY
  * TERM stops it cleanly. Exit: 0 clean, 3 the engine failed for good. */
 #include "kafka/engine.h"
+#include "runtime/failpoint.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -128,6 +129,11 @@ int main(int argc, char **argv)
                        .log = open(argv[5], O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600),
                        .run_ms = atoi(argv[7]),
                        .coalesce = strcmp(argv[6], "coalesce") == 0};
+    struct err err;
+    if (failpoint_setup(&err) != ERR_OK) {
+        fprintf(stderr, "%s\n", err.text);
+        return 64;
+    }
     struct co_loop *loop = co_loop_new(&(struct co_loop_opts){.slice_warn_ms = -1});
     co_loop_run(loop, "member", root, &m);
     co_loop_free(loop);

@@ -29,6 +29,9 @@ void child_start(struct child *c, const struct child_opts *o, const char *name)
     c->pid = fork();
     if (c->pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* never outlives a test that dies */
+        if (o->failpoint != NULL) {
+            setenv("CALFLEET_FAILPOINTS", o->failpoint, 1);
+        }
         execv(argv[0], (char *const *)(uintptr_t)argv);
         _exit(127);
     }
@@ -37,6 +40,19 @@ void child_start(struct child *c, const struct child_opts *o, const char *name)
 void child_signal(struct child *c, int sig)
 {
     EXPECT(kill(c->pid, sig) == 0, NULL);
+}
+
+bool child_is_stopped(const struct child *c)
+{
+    char path[64], text[256] = "";
+    snprintf(path, sizeof path, "/proc/%d/stat", c->pid);
+    FILE *f = fopen(path, "re");
+    bool read = f != NULL && fgets(text, sizeof text, f) != NULL;
+    if (f != NULL) {
+        fclose(f);
+    }
+    const char *name_end = strrchr(text, ')');
+    return read && name_end != NULL && name_end[1] == ' ' && name_end[2] == 'T';
 }
 
 int child_wait(struct child *c)

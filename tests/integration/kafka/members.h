@@ -21,11 +21,14 @@ struct child_opts {
     bool coalesce;
     int run_ms;
     int session_ms;
+    const char *failpoint; /* NULL: none */
 };
 
 /* name: of its log; the same name again appends to it. */
 void child_start(struct child *c, const struct child_opts *o, const char *name);
 void child_signal(struct child *c, int sig);
+/* By a failpoint or SIGSTOP. */
+bool child_is_stopped(const struct child *c);
 /* Waits; the exit code, -signal if it was killed. */
 int child_wait(struct child *c);
 

@@ -202,6 +202,77 @@ test_static_member_restarts_without_a_rebalance_and_is_fenced_by_its_double(void
     in_loop(static_restart, &cluster);
 }
 
+/* ---- failpoints
+ * ---------------------------------------------------------------------------------------- */
+
+#define SHORT_SESSION_MS 1500
+
+static bool is_stopped(void *arg)
+{
+    return child_is_stopped(arg);
+}
+
+/* One member is killed at the point, or stopped there past its session; the other goes on. */
+static void fail_at(struct kafka_cluster *cluster, const char *point, bool kill_it)
+{
+    struct scene s;
+    char setting[80];
+    struct child_opts o = scene_start(&s, cluster, "point");
+    bool revoke = strstr(point, "revoke") != NULL;
+    snprintf(setting, sizeof setting, "%s=%s", point, kill_it ? "kill" : "stop");
+    o.session_ms = SHORT_SESSION_MS;
+    o.failpoint = setting;
+    struct child *a = &s.child[s.children++];
+    struct child *b = &s.child[s.children++];
+    child_start(a, &o, "a");
+    if (revoke) { /* it is revoked when the other one joins */
+        EXPECT(wait_for_lines(a, LINE_END, 1, 15000), NULL);
+    }
+    o.failpoint = NULL;
+    child_start(b, &o, "b");
+    if (kill_it) {
+        EXPECT(child_wait(a) == -SIGKILL, NULL);
+    } else {
+        EXPECT(wait_until(is_stopped, a, 15000), NULL);
+        EXPECT(co_sleep(SHORT_SESSION_MS + 1000, NULL) == ERR_OK, NULL);
+        child_signal(a, SIGCONT);
+    }
+    EXPECT(wait_for_lines(b, LINE_END, 50, 15000), NULL);
+    print_message("%s: ", setting);
+    struct verdict v = scene_end(&s);
+    EXPECT(v.repeated <= 330 / 2 + 64 + 330, NULL);
+}
+
+static const char *const points[] = {"kafka.assign.before", "kafka.commit.before",
+                                     "kafka.commit.after", "kafka.revoke.drained",
+                                     "kafka.revoke.committed"};
+
+static void kill_at_each(void *arg)
+{
+    for (size_t i = 0; i < ARRAY_LEN(points); i++) {
+        fail_at(arg, points[i], true);
+    }
+}
+
+static void test_killed_at_each_failpoint_nothing_is_lost(void **state UNUSED)
+{
+    struct kafka_cluster cluster = shared_cluster();
+    in_loop(kill_at_each, &cluster);
+}
+
+static void stop_at_each(void *arg)
+{
+    for (size_t i = 0; i < ARRAY_LEN(points); i++) {
+        fail_at(arg, points[i], false);
+    }
+}
+
+static void test_stopped_past_the_session_at_each_failpoint_nothing_is_lost(void **state UNUSED)
+{
+    struct kafka_cluster cluster = shared_cluster();
+    in_loop(stop_at_each, &cluster);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -209,6 +280,8 @@ int main(void)
         cmocka_unit_test(test_killed_and_stopped_members_lose_nothing_and_repeat_little),
         cmocka_unit_test(
             test_static_member_restarts_without_a_rebalance_and_is_fenced_by_its_double),
+        cmocka_unit_test(test_killed_at_each_failpoint_nothing_is_lost),
+        cmocka_unit_test(test_stopped_past_the_session_at_each_failpoint_nothing_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

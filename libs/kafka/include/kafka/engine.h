@@ -88,7 +88,8 @@ struct kafka_engine_opts {
     int64_t drain_ms;  /* for runs on revoke; 0: 3000 */
     int64_t commit_ms; /* 0: 250 */
     int64_t due_ms;    /* 0: 250 */
-    int32_t prefetch;  /* records per partition that librdkafka keeps ready; 0: 2000 */
+    int32_t
+        prefetch; /* records per partition that librdkafka keeps ready; 0: 10,000, at most 4 MiB */
     struct kafka_producer *producer;    /* for dead letters; NULL with dead_letter_topic NULL */
     const char *dead_letter_topic;      /* NULL: such records are counted and dropped */
     const struct kafka_engine_ops *ops; /* static */

@@ -73,10 +73,10 @@ struct kafka_core_item {
     uint64_t item;     /* 0: all of the key */
     uint32_t reasons;  /* bits, the user's */
     enum kafka_priority priority;
-    uint64_t tenant; /* equal priorities are served tenant by tenant; 0: not known */
+    uint64_t tenant;      /* equal priorities are served tenant by tenant; 0: not known */
     const uint8_t *trace; /* KAFKA_TRACE_LEN bytes, copied; NULL: none */
-    size_t bytes;    /* held by cookie */
-    void *cookie;    /* command mode: comes back in the run, or from kafka_core_dropped */
+    size_t bytes;         /* held by cookie */
+    void *cookie;         /* command mode: comes back in the run, or from kafka_core_dropped */
 };
 
 struct kafka_core_dirty {
