@@ -120,6 +120,23 @@ struct offsets_job {
     rd_kafka_resp_err_t code;
 };
 
+/* Where nothing is that recent the answer is "the end", which is asked for as a number: what comes
+ * from here on must not be passed over. */
+static rd_kafka_resp_err_t find_recent(rd_kafka_t *rk, rd_kafka_topic_partition_list_t *recent)
+{
+    rd_kafka_resp_err_t code = rd_kafka_offsets_for_times(rk, recent, BROKER_TIMEOUT_MS);
+    for (int i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && i < recent->cnt; i++) {
+        rd_kafka_topic_partition_t *tp = &recent->elems[i];
+        int64_t first;
+        code = tp->err;
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR && tp->offset < 0) {
+            code = rd_kafka_query_watermark_offsets(rk, tp->topic, tp->partition, &first,
+                                                    &tp->offset, BROKER_TIMEOUT_MS);
+        }
+    }
+    return code;
+}
+
 static void offsets_work(struct kafka_job *job, rd_kafka_t *rk)
 {
     struct offsets_job *o = CONTAINER_OF(job, struct offsets_job, job);
@@ -128,7 +145,7 @@ static void offsets_work(struct kafka_job *job, rd_kafka_t *rk)
         o->code = o->committed->elems[i].err;
     }
     if (o->code == RD_KAFKA_RESP_ERR_NO_ERROR && o->recent != NULL) {
-        o->code = rd_kafka_offsets_for_times(rk, o->recent, BROKER_TIMEOUT_MS);
+        o->code = find_recent(rk, o->recent);
     }
     if (o->code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         o->code = rd_kafka_metadata(rk, 0, NULL, &o->metadata, BROKER_TIMEOUT_MS);
@@ -204,9 +221,11 @@ static void begin(struct kafka_engine *e, const struct offsets_job *o, int i)
     if (part == NULL) {
         return;
     }
-    if (o->recent != NULL && o->recent->elems[i].err == RD_KAFKA_RESP_ERR_NO_ERROR &&
-        o->recent->elems[i].offset > tp->offset) {
-        tp->offset = o->recent->elems[i].offset;
+    const rd_kafka_topic_partition_t *recent =
+        o->recent != NULL ? rd_kafka_topic_partition_list_find(o->recent, tp->topic, tp->partition)
+                          : NULL;
+    if (recent != NULL && recent->offset > tp->offset) {
+        tp->offset = recent->offset;
         metadata = (struct str){0};
     }
     part->id.partition_count = partition_count(o->metadata, tp->topic);

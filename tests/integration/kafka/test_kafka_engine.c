@@ -15,6 +15,7 @@ struct app {
     struct kafka_cluster *cluster;
     struct kafka_producer *producer;
     struct kafka_engine *engine;
+    int64_t skip_older_ms;
     uint64_t sent; /* since the engine began */
     int64_t run_ms;
     int fail_first;        /* runs that ask for a retry */
@@ -122,6 +123,7 @@ static void start_engine(struct app *app)
                  .max_in_flight = app->max_in_flight,
                  .min_interval_ms = 200,
                  .seed = 1},
+        .skip_older_ms = app->skip_older_ms,
         .producer = app->producer,
         .dead_letter_topic = app->dead_topic,
         .ops = &ops,
@@ -323,6 +325,34 @@ static void test_commands_of_a_key_keep_their_order(void **state UNUSED)
     in_loop(commands, &cluster);
 }
 
+static void old_questions(void *arg)
+{
+    struct app app = {.max_in_flight = 16, .skip_older_ms = 1000};
+    prepare(&app, arg, "old");
+    for (int32_t p = 0; p < 4; p++) { /* partition 1 alone gets a fresh one as well */
+        send_text(app.producer, app.topic, p, "k", "old");
+    }
+    EXPECT(co_sleep(1500, NULL) == ERR_OK, NULL);
+    send_text(app.producer, app.topic, 1, "k", "fresh");
+    app.sent = 1;
+    start_engine(&app);
+    EXPECT(wait_until(caught_up, &app, 15000), NULL);
+    app.sent = 2; /* into a partition that was passed over to its end */
+    send_text(app.producer, app.topic, 2, "k", "newer");
+    EXPECT(wait_until(caught_up, &app, 15000), NULL);
+    EXPECT(app.order.len == 2 && strcmp(app.order.ptr[0], "k:fresh") == 0 &&
+               strcmp(app.order.ptr[1], "k:newer") == 0,
+           NULL);
+    stop_engine(&app, 5000);
+    finish(&app);
+}
+
+static void test_questions_that_are_too_old_are_passed_over(void **state UNUSED)
+{
+    struct kafka_cluster cluster = shared_cluster();
+    in_loop(old_questions, &cluster);
+}
+
 static void read_dead(void *ctx, const char *topic, const char *group,
                       struct kafka_cluster *cluster);
 
@@ -402,6 +432,7 @@ int main(void)
         cmocka_unit_test(test_failing_work_is_tried_again_and_then_parked),
         cmocka_unit_test(test_commit_metadata_spares_the_next_member_what_is_done),
         cmocka_unit_test(test_commands_of_a_key_keep_their_order),
+        cmocka_unit_test(test_questions_that_are_too_old_are_passed_over),
         cmocka_unit_test(test_dead_letters_keep_the_bytes_and_say_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
