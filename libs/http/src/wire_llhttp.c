@@ -44,13 +44,18 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t len)
     return 0;
 }
 
+static void note_line(const llhttp_t *parser, struct wire_head *head)
+{
+    head->method = str_c(llhttp_method_name((llhttp_method_t)parser->method));
+    head->major = parser->http_major;
+    head->minor = parser->http_minor;
+}
+
 static int on_headers_complete(llhttp_t *parser)
 {
     struct wire *w = parser->data;
     if (w->head != NULL) {
-        w->head->method = str_c(llhttp_method_name((llhttp_method_t)parser->method));
-        w->head->major = parser->http_major;
-        w->head->minor = parser->http_minor;
+        note_line(parser, w->head);
     }
     parser->upgrade = 0; /* an Upgrade that is ignored, as RFC 9110 7.8 allows */
     return 0;
@@ -101,12 +106,23 @@ static bool execute(struct wire *w, struct str bytes, size_t *ret_used)
     return code == HPE_OK || (code == HPE_PAUSED && w->complete);
 }
 
+/* Well formed, but none that llhttp knows: it stops there. */
+static bool is_other_version(const llhttp_t *parser)
+{
+    return llhttp_get_errno(parser) == HPE_INVALID_VERSION &&
+           strcmp(llhttp_get_error_reason(parser), "Invalid HTTP version") == 0;
+}
+
 bool wire_parse_head(struct wire *w, struct str bytes, struct wire_head *head)
 {
     size_t used;
     w->head = head;
     bool ok = execute(w, bytes, &used);
     w->head = NULL;
+    if (is_other_version(parser_of(w))) {
+        note_line(parser_of(w), head); /* the caller says which versions it speaks */
+        return true;
+    }
     return ok && used == bytes.len && head->method.len > 0;
 }
 
