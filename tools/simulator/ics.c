@@ -408,8 +408,7 @@ enum err_code ics_load(struct google *g, struct g_calendar *c, struct str text,
     for (int exceptions = 0; exceptions < 2; exceptions++) {
         load_all(&load, root, exceptions == 1);
         /* A file of many calendars is given as one component around them. */
-        icalcomponent *inner =
-            icalcomponent_get_first_component(root, ICAL_VCALENDAR_COMPONENT);
+        icalcomponent *inner = icalcomponent_get_first_component(root, ICAL_VCALENDAR_COMPONENT);
         for (; inner != NULL;
              inner = icalcomponent_get_next_component(root, ICAL_VCALENDAR_COMPONENT)) {
             load_all(&load, inner, exceptions == 1);

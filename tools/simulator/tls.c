@@ -44,7 +44,7 @@ SSL *tls_new(SSL_CTX *ctx)
 
 static void flush(struct conn *c)
 {
-    char bytes[16384];
+    static char bytes[16384]; /* used up before the next call */
     int len;
     while (!c->closing && (len = BIO_read(SSL_get_wbio(c->ssl), bytes, sizeof bytes)) > 0) {
         conn_write_raw(c, (struct str){bytes, (size_t)len});
@@ -53,7 +53,7 @@ static void flush(struct conn *c)
 
 bool tls_feed(struct conn *c, struct str bytes)
 {
-    char plain[16384];
+    static char plain[16384]; /* a record is handled before the next is read */
     BIO_write(SSL_get_rbio(c->ssl), bytes.ptr, (int)bytes.len);
     for (;;) {
         int len = SSL_read(c->ssl, plain, sizeof plain);
