@@ -1,7 +1,6 @@
 #include "accounts/link.h"
 
 #include "providers/jwks.h"
-#include "providers/registry.h"
 #include "service/context.h"
 
 enum err_code access_links_open(struct co_loop *loop, const struct access_settings *settings,

@@ -6,6 +6,7 @@
 /* Keyed by the account's 16 bytes. The due table's shard is murmur2(key) % 960, the partition
  * murmur2(key) % partitions, so that owning a partition is owning its shards. Ticks have no key:
  * one goes to each partition. */
+#define TOPIC_SHARDS 960 /* partition counts are its divisors */
 #define TOPIC_SYNC "calendar.sync"
 /* Keyed by the user's 16 bytes. */
 #define TOPIC_CONNECTIONS "calendar.connections.requests"

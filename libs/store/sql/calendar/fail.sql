@@ -4,6 +4,6 @@
 -- $3 text stable code
 -- $4 text the provider's words, or ours
 UPDATE calfleet.calendars
-SET fail_count = fail_count + 1, parked_until = $2, park_reason = $3, park_detail = $4,
-    due_at = CASE WHEN due_at IS NULL THEN NULL ELSE $2 END, due_reason = 'retry'
+SET fail_count = fail_count + 1, parked_until = $2::timestamptz, park_reason = $3, park_detail = $4,
+    due_at = CASE WHEN due_at IS NULL THEN NULL ELSE $2::timestamptz END, due_reason = 'retry'
 WHERE id = $1

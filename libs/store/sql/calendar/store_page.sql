@@ -7,9 +7,9 @@
 -- $6 timestamptz and until here
 -- > cursor_version bigint
 UPDATE calfleet.calendars
-SET page_cursor = $3,
+SET page_cursor = $3::text,
     cursor = coalesce($4, cursor),
-    full_read = full_read AND $3 IS NOT NULL,
+    full_read = full_read AND $3::text IS NOT NULL,
     covered = CASE WHEN $5::timestamptz IS NULL THEN covered ELSE tstzrange($5, $6) END,
     cursor_version = cursor_version + 1
 WHERE id = $1 AND cursor_version = $2 AND synced

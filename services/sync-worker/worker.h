@@ -1,0 +1,105 @@
+/* The sync worker's state, and what its parts ask of each other.
+ *
+ *   main.c      settings, start, drain
+ *   run.c       one run of the engine: an account's calendars
+ *   read.c      one calendar: pages, sweep, cursor
+ *   finish.c    runs that ended well, written many at a time
+ *   channels.c  push channels
+ *   commands.c  requests about connections, as the engine hands them out */
+#ifndef SYNC_WORKER_WORKER_H
+#define SYNC_WORKER_WORKER_H
+
+#include "accounts/link.h"
+#include "calendar/zone.h"
+#include "kafka/engine.h"
+#include "kafka/rpc.h"
+#include "service/config_groups.h"
+#include "service/service.h"
+#include "store/page.h"
+
+#define SYNC_WORKER_CONFIG(C)                                                                      \
+    KAFKA_CONFIG(C)                                                                                \
+    BUS_CONFIG(C)                                                                                  \
+    POSTGRES_CONFIG(C)                                                                             \
+    GOOGLE_CONFIG(C)                                                                               \
+    PROVIDER_CONFIG(C)                                                                             \
+    OAUTH_CONFIG(C)                                                                                \
+    TOKEN_CONFIG(C)                                                                                \
+    WEBHOOK_CONFIG(C)                                                                              \
+    C(instance_id, STRING, "", 0, 249, "", 0,                                                      \
+      "static member id in the consumer group (a StatefulSet's pod name); unset: dynamic")         \
+    C(max_in_flight, INT, "500", 1, 4000, "runs", 0, "most accounts that are read at a time")      \
+    C(window_past, DURATION, "744h", 0, 31622400000, "", 0,                                        \
+      "how far back occurrences are kept for free/busy")                                           \
+    C(window_future, DURATION, "13176h", 86400000, 94867200000, "", 0,                             \
+      "how far ahead occurrences are kept for free/busy")                                          \
+    C(sweep_share, INT, "30", 1, 100, "percent", 0,                                                \
+      "a full read that would delete more than this share of a calendar is read again, and held "  \
+      "until a second one agrees")
+
+CONFIG_STRUCT(sync_worker_config, SYNC_WORKER_CONFIG)
+
+struct finish_queue;
+
+struct worker {
+    const struct sync_worker_config *conf;
+    struct service_run *run;
+    struct arena arena; /* of the process */
+    struct kafka_cluster cluster;
+    struct crypto_keyring bus_keys;
+    struct crypto_keyring token_keys;
+    struct crypto_keyring webhook_keys;
+    struct pg_pool *pool;
+    struct access_links links;
+    struct access *access;
+    struct calendar_zones *zones;
+    struct kafka_producer *producer;
+    struct kafka_rpc_server *rpc;
+    struct kafka_engine *sync;     /* calendar.sync */
+    struct kafka_engine *commands; /* calendar.connections.requests */
+    struct finish_queue *finish;
+    bool *owned; /* by partition of calendar.sync */
+    int32_t partitions;
+};
+
+/* Whether this process owns a shard of the due table: the partition of calendar.sync that the
+ * accounts of the shard meet in is ours. */
+bool worker_owns_shard(const struct worker *w, int16_t shard);
+
+/* run.c: struct kafka_engine_ops of calendar.sync; ctx: the worker. */
+extern const struct kafka_engine_ops sync_engine_ops;
+
+/* What a run knows while it reads one calendar. */
+struct reading {
+    struct worker *worker;
+    struct kafka_run *run;
+    struct access_session *access;
+    struct store_calendar *calendar;
+    struct arena *arena; /* of the run */
+    int64_t deadline;
+    size_t changed; /* rows written or removed */
+};
+
+/* Reads a calendar up to its end and stores it; the caller finishes or fails it.
+ * errs: as list_changes and store_page_apply; ERR_CONFLICT: another run was first. */
+CO_FN MUST_CHECK enum err_code read_calendar(struct reading *r, struct str *ret_new_cursor,
+                                             struct err *err);
+
+/* finish.c */
+struct finish_queue *finish_queue_new(struct worker *w);
+struct finish_queue *finish_queue_free(struct finish_queue *q);
+void finish_queue_run(void *queue); /* the coroutine that writes */
+/* A calendar was read up to its end; waits until that is written. new_cursor: empty: as it is. */
+CO_FN MUST_CHECK enum err_code finish_calendar(struct finish_queue *q,
+                                               const struct store_calendar *c, int64_t due_at,
+                                               struct str new_cursor, int64_t deadline,
+                                               struct err *err);
+
+/* channels.c: opens a channel where there is none or the one there is nears its end, and stops the
+ * older ones. Failures are logged: the calendar is polled. */
+CO_FN void channels_ensure(struct reading *r);
+
+/* commands.c: struct kafka_engine_ops of calendar.connections.requests; ctx: the worker. */
+extern const struct kafka_engine_ops commands_engine_ops;
+
+#endif
