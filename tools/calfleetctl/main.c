@@ -6,6 +6,7 @@
 
 static const struct verb verbs[] = {
     {"migrate", "bring the database's schema up to this version", verb_migrate},
+    {"topics", "create the topics of the bus that are missing", verb_topics},
 };
 
 static void print_help(FILE *out)

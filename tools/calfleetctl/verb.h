@@ -13,6 +13,7 @@ struct verb {
 };
 
 int verb_migrate(int argc, char **argv);
+int verb_topics(int argc, char **argv);
 
 /* For the verbs: reads one table of options into values (zeroed), which others' CALFLEET_
  * variables do not disturb. NULL where the verb has to end with *ret_exit; all that is to be said
