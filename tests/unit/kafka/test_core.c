@@ -190,6 +190,53 @@ static void test_long_retry_after_parks_at_once(void **state UNUSED)
     free_core(core);
 }
 
+static void test_keys_in_back_off_wake_in_the_order_of_their_times(void **state UNUSED)
+{
+    struct kafka_core *core = new_core(true);
+    int64_t wake_at[200];
+    char key[16];
+    uint32_t random = 1;
+    for (int i = 0; i < 200; i++) {
+        snprintf(key, sizeof key, "%d", i);
+        give(core, webhook(i, key, 0), 0);
+        struct kafka_core_run *run = kafka_core_next(core, 0);
+        random = random * 1664525 + 1013904223;
+        wake_at[i] = 2000 + random % 50000; /* longer than a first back-off of our own */
+        kafka_core_finish(core, run, KAFKA_RETRY, (int32_t)wake_at[i], 0);
+    }
+    for (int left = 200; left > 0;) {
+        int64_t now = kafka_core_next_tick(core), earliest = INT64_MAX;
+        for (int i = 0; i < 200; i++) {
+            earliest = MIN(earliest, wake_at[i]);
+        }
+        assert_int_equal(now, earliest);
+        for (struct kafka_core_run *run; (run = kafka_core_next(core, now)) != NULL; left--) {
+            int i = atoi(run->key.ptr);
+            assert_int_equal(wake_at[i], now);
+            wake_at[i] = INT64_MAX;
+            /* As if it had begun long ago, so that its key is forgotten at once. */
+            kafka_core_finish(core, run, KAFKA_DONE, 0, now + 1000);
+        }
+    }
+    free_core(core);
+}
+
+static void test_run_carries_the_trace_of_a_record(void **state UNUSED)
+{
+    struct kafka_core *core = new_core(true);
+    uint8_t trace[KAFKA_TRACE_LEN] = {1, 2, 3};
+    struct kafka_core_item item = webhook(0, "a", 1);
+    give(core, item, 0);
+    item.offset = 1;
+    item.item = 2;
+    item.trace = trace;
+    give(core, item, 0);
+    struct kafka_core_run *run = kafka_core_next(core, 0);
+    assert_memory_equal(run->trace, trace, sizeof trace);
+    kafka_core_finish(core, run, KAFKA_DONE, 0, 0);
+    free_core(core);
+}
+
 static void
 test_commands_of_a_key_run_one_after_another_and_stay_behind_a_retry(void **state UNUSED)
 {
@@ -276,6 +323,34 @@ static void test_due_work_takes_free_slots_only_and_goes_last(void **state UNUSE
     assert_int_equal(stats_of(core).low, 2);
     assert_int_equal(kafka_core_due_room(core, &held), 3);
     assert_int_equal(held, 0);
+    free_core(core);
+}
+
+static void test_due_work_is_refused_when_the_slots_are_taken(void **state UNUSED)
+{
+    struct kafka_core *core = new_core(true);
+    char key[16];
+    size_t held;
+    int taken = 0;
+    for (int i = 0; i < 10; i++) {
+        snprintf(key, sizeof key, "due-%d", i);
+        struct kafka_core_item due = webhook(0, key, 1);
+        due.priority = KAFKA_POLL;
+        taken += kafka_core_due(core, 0, &due, 0);
+    }
+    assert_int_equal(taken, 3); /* of four slots one is kept for people */
+    /* A provider that is dark for all: what waits to be tried again is bounded as well. */
+    for (int round = 0; round < 20; round++) {
+        for (struct kafka_core_run *run; (run = kafka_core_next(core, 0)) != NULL;) {
+            kafka_core_finish(core, run, KAFKA_RETRY, 30000, 0);
+        }
+        snprintf(key, sizeof key, "more-%d", round);
+        struct kafka_core_item due = webhook(0, key, 1);
+        due.priority = KAFKA_POLL;
+        kafka_core_due(core, 0, &due, 0);
+    }
+    assert_int_equal(kafka_core_due_room(core, &held), 0);
+    assert_int_equal(held, 16);
     free_core(core);
 }
 
@@ -425,9 +500,12 @@ int main(void)
         cmocka_unit_test(test_person_does_not_wait_for_the_interval_nor_for_our_own_back_off),
         cmocka_unit_test(test_retries_are_bounded_and_end_in_parking),
         cmocka_unit_test(test_long_retry_after_parks_at_once),
+        cmocka_unit_test(test_keys_in_back_off_wake_in_the_order_of_their_times),
+        cmocka_unit_test(test_run_carries_the_trace_of_a_record),
         cmocka_unit_test(test_commands_of_a_key_run_one_after_another_and_stay_behind_a_retry),
         cmocka_unit_test(test_priorities_and_tenants_share_the_slots),
         cmocka_unit_test(test_due_work_takes_free_slots_only_and_goes_last),
+        cmocka_unit_test(test_due_work_is_refused_when_the_slots_are_taken),
         cmocka_unit_test(test_many_items_become_all_of_the_key),
         cmocka_unit_test(test_incomplete_and_bytes_and_window_stop_the_polling),
         cmocka_unit_test(test_gap_wider_than_the_window_is_passed_once_all_before_it_is_done),
