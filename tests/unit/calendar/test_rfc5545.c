@@ -1,0 +1,209 @@
+/* The published examples: RFC 5545 3.8.5.3, all of them in its order, then 3.3.10 and 3.8.5.1/2.
+ * Open ends are cut where the RFC ends its list with dots. */
+#include "support.h"
+
+#define NEW_YORK "America/New_York"
+
+struct vector {
+    const char *start;
+    const char *lines;
+    const char *to; /* the window begins before all of them */
+    const char *expected;
+};
+
+static void check(const struct vector *v, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *got = expand_text(NEW_YORK, v[i].start, v[i].lines, "19960101T000000", v[i].to);
+        if (strcmp(got, v[i].expected) != 0) {
+            fail_msg("%s\n got %s\nwant %s", v[i].lines, got, v[i].expected);
+        }
+    }
+}
+
+static void test_daily(void **state UNUSED)
+{
+    static const struct vector vectors[] = {
+        {"19970902T090000", "RRULE:FREQ=DAILY;COUNT=10", "20100101T000000", "1997-09 2-11"},
+        {"19970902T090000", "RRULE:FREQ=DAILY;UNTIL=19971224T000000Z", "20100101T000000",
+         "1997-09 2-30 | 1997-10 1-31 | 1997-11 1-30 | 1997-12 1-23"},
+        {"19970902T090000", "RRULE:FREQ=DAILY;INTERVAL=2", "19971204T000000",
+         "1997-09 2 4 6 8 10 12 14 16 18 20 22 24 26 28 30 | 1997-10 2 4 6 8 10 12 14 16 18 20 22 "
+         "24 26 28 30 | 1997-11 1 3 5 7 9 11 13 15 17 19 21 23 25 27 29 | 1997-12 1 3"},
+        {"19970902T090000", "RRULE:FREQ=DAILY;INTERVAL=10;COUNT=5", "20100101T000000",
+         "1997-09 2 12 22 | 1997-10 2 12"},
+        {"19980101T090000",
+         "RRULE:FREQ=YEARLY;UNTIL=20000131T140000Z;BYMONTH=1;BYDAY=SU,MO,TU,WE,TH,FR,SA",
+         "20100101T000000", "1998-01 1-31 | 1999-01 1-31 | 2000-01 1-31"},
+        {"19980101T090000", "RRULE:FREQ=DAILY;UNTIL=20000131T140000Z;BYMONTH=1", "20100101T000000",
+         "1998-01 1-31 | 1999-01 1-31 | 2000-01 1-31"},
+    };
+    check(vectors, ARRAY_LEN(vectors));
+}
+
+static void test_weekly(void **state UNUSED)
+{
+    static const char five_weeks[] = "1997-09 2 4 9 11 16 18 23 25 30 | 1997-10 2";
+    static const struct vector vectors[] = {
+        {"19970902T090000", "RRULE:FREQ=WEEKLY;COUNT=10", "20100101T000000",
+         "1997-09 2 9 16 23 30 | 1997-10 7 14 21 28 | 1997-11 4"},
+        {"19970902T090000", "RRULE:FREQ=WEEKLY;UNTIL=19971224T000000Z", "20100101T000000",
+         "1997-09 2 9 16 23 30 | 1997-10 7 14 21 28 | 1997-11 4 11 18 25 | 1997-12 2 9 16 23"},
+        {"19970902T090000", "RRULE:FREQ=WEEKLY;INTERVAL=2;WKST=SU", "19980218T000000",
+         "1997-09 2 16 30 | 1997-10 14 28 | 1997-11 11 25 | 1997-12 9 23 | 1998-01 6 20 | "
+         "1998-02 3 17"},
+        {"19970902T090000", "RRULE:FREQ=WEEKLY;UNTIL=19971007T000000Z;WKST=SU;BYDAY=TU,TH",
+         "20100101T000000", five_weeks},
+        {"19970902T090000", "RRULE:FREQ=WEEKLY;COUNT=10;WKST=SU;BYDAY=TU,TH", "20100101T000000",
+         five_weeks},
+        {"19970901T090000",
+         "RRULE:FREQ=WEEKLY;INTERVAL=2;UNTIL=19971224T000000Z;WKST=SU;BYDAY=MO,WE,FR",
+         "20100101T000000",
+         "1997-09 1 3 5 15 17 19 29 | 1997-10 1 3 13 15 17 27 29 31 | 1997-11 10 12 14 24 26 28 | "
+         "1997-12 8 10 12 22"},
+        {"19970902T090000", "RRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=8;WKST=SU;BYDAY=TU,TH",
+         "20100101T000000", "1997-09 2 4 16 18 30 | 1997-10 2 14 16"},
+        {"19970805T090000", "RRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=4;BYDAY=TU,SU;WKST=MO",
+         "20100101T000000", "1997-08 5 10 19 24"},
+        {"19970805T090000", "RRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=4;BYDAY=TU,SU;WKST=SU",
+         "20100101T000000", "1997-08 5 17 19 31"},
+    };
+    check(vectors, ARRAY_LEN(vectors));
+}
+
+static void test_monthly(void **state UNUSED)
+{
+    static const struct vector vectors[] = {
+        {"19970905T090000", "RRULE:FREQ=MONTHLY;COUNT=10;BYDAY=1FR", "20100101T000000",
+         "1997-09 5 | 1997-10 3 | 1997-11 7 | 1997-12 5 | 1998-01 2 | 1998-02 6 | 1998-03 6 | "
+         "1998-04 3 | 1998-05 1 | 1998-06 5"},
+        {"19970905T090000", "RRULE:FREQ=MONTHLY;UNTIL=19971224T000000Z;BYDAY=1FR",
+         "20100101T000000", "1997-09 5 | 1997-10 3 | 1997-11 7 | 1997-12 5"},
+        {"19970907T090000", "RRULE:FREQ=MONTHLY;INTERVAL=2;COUNT=10;BYDAY=1SU,-1SU",
+         "20100101T000000",
+         "1997-09 7 28 | 1997-11 2 30 | 1998-01 4 25 | 1998-03 1 29 | 1998-05 3 31"},
+        {"19970922T090000", "RRULE:FREQ=MONTHLY;COUNT=6;BYDAY=-2MO", "20100101T000000",
+         "1997-09 22 | 1997-10 20 | 1997-11 17 | 1997-12 22 | 1998-01 19 | 1998-02 16"},
+        {"19970928T090000", "RRULE:FREQ=MONTHLY;BYMONTHDAY=-3", "19980301T000000",
+         "1997-09 28 | 1997-10 29 | 1997-11 28 | 1997-12 29 | 1998-01 29 | 1998-02 26"},
+        {"19970902T090000", "RRULE:FREQ=MONTHLY;COUNT=10;BYMONTHDAY=2,15", "20100101T000000",
+         "1997-09 2 15 | 1997-10 2 15 | 1997-11 2 15 | 1997-12 2 15 | 1998-01 2 15"},
+        {"19970930T090000", "RRULE:FREQ=MONTHLY;COUNT=10;BYMONTHDAY=1,-1", "20100101T000000",
+         "1997-09 30 | 1997-10 1 31 | 1997-11 1 30 | 1997-12 1 31 | 1998-01 1 31 | 1998-02 1"},
+        {"19970910T090000", "RRULE:FREQ=MONTHLY;INTERVAL=18;COUNT=10;BYMONTHDAY=10,11,12,13,14,15",
+         "20100101T000000", "1997-09 10-15 | 1999-03 10-13"},
+        {"19970902T090000", "RRULE:FREQ=MONTHLY;INTERVAL=2;BYDAY=TU", "19980401T000000",
+         "1997-09 2 9 16 23 30 | 1997-11 4 11 18 25 | 1998-01 6 13 20 27 | 1998-03 3 10 17 24 31"},
+        {"19970902T090000",
+         "EXDATE;TZID=America/New_York:19970902T090000\nRRULE:FREQ=MONTHLY;BYDAY=FR;BYMONTHDAY=13",
+         "20010101T000000", "1998-02 13 | 1998-03 13 | 1998-11 13 | 1999-08 13 | 2000-10 13"},
+        {"19970913T090000", "RRULE:FREQ=MONTHLY;BYDAY=SA;BYMONTHDAY=7,8,9,10,11,12,13",
+         "19980701T000000",
+         "1997-09 13 | 1997-10 11 | 1997-11 8 | 1997-12 13 | 1998-01 10 | 1998-02 7 | 1998-03 7 | "
+         "1998-04 11 | 1998-05 9 | 1998-06 13"},
+        {"19970904T090000", "RRULE:FREQ=MONTHLY;COUNT=3;BYDAY=TU,WE,TH;BYSETPOS=3",
+         "20100101T000000", "1997-09 4 | 1997-10 7 | 1997-11 6"},
+        {"19970929T090000", "RRULE:FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-2",
+         "19980401T000000",
+         "1997-09 29 | 1997-10 30 | 1997-11 27 | 1997-12 30 | 1998-01 29 | 1998-02 26 | 1998-03 "
+         "30"},
+        {"20070115T090000", "RRULE:FREQ=MONTHLY;BYMONTHDAY=15,30;COUNT=5", "20100101T000000",
+         "2007-01 15 30 | 2007-02 15 | 2007-03 15 30"},
+    };
+    check(vectors, ARRAY_LEN(vectors));
+}
+
+static void test_yearly(void **state UNUSED)
+{
+    static const struct vector vectors[] = {
+        {"19970610T090000", "RRULE:FREQ=YEARLY;COUNT=10;BYMONTH=6,7", "20100101T000000",
+         "1997-06 10 | 1997-07 10 | 1998-06 10 | 1998-07 10 | 1999-06 10 | 1999-07 10 | 2000-06 10 "
+         "| 2000-07 10 | 2001-06 10 | 2001-07 10"},
+        {"19970310T090000", "RRULE:FREQ=YEARLY;INTERVAL=2;COUNT=10;BYMONTH=1,2,3",
+         "20100101T000000",
+         "1997-03 10 | 1999-01 10 | 1999-02 10 | 1999-03 10 | 2001-01 10 | 2001-02 10 | 2001-03 10 "
+         "| 2003-01 10 | 2003-02 10 | 2003-03 10"},
+        {"19970101T090000", "RRULE:FREQ=YEARLY;INTERVAL=3;COUNT=10;BYYEARDAY=1,100,200",
+         "20100101T000000",
+         "1997-01 1 | 1997-04 10 | 1997-07 19 | 2000-01 1 | 2000-04 9 | 2000-07 18 | 2003-01 1 | "
+         "2003-04 10 | 2003-07 19 | 2006-01 1"},
+        {"19970519T090000", "RRULE:FREQ=YEARLY;BYDAY=20MO", "20000101T000000",
+         "1997-05 19 | 1998-05 18 | 1999-05 17"},
+        {"19970512T090000", "RRULE:FREQ=YEARLY;BYWEEKNO=20;BYDAY=MO", "20000101T000000",
+         "1997-05 12 | 1998-05 11 | 1999-05 17"},
+        {"19970313T090000", "RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=TH", "20000101T000000",
+         "1997-03 13 20 27 | 1998-03 5 12 19 26 | 1999-03 4 11 18 25"},
+        {"19970605T090000", "RRULE:FREQ=YEARLY;BYDAY=TH;BYMONTH=6,7,8", "20000101T000000",
+         "1997-06 5 12 19 26 | 1997-07 3 10 17 24 31 | 1997-08 7 14 21 28 | 1998-06 4 11 18 25 | "
+         "1998-07 2 9 16 23 30 | 1998-08 6 13 20 27 | 1999-06 3 10 17 24 | 1999-07 1 8 15 22 29 | "
+         "1999-08 5 12 19 26"},
+        {"19961105T090000",
+         "RRULE:FREQ=YEARLY;INTERVAL=4;BYMONTH=11;BYDAY=TU;BYMONTHDAY=2,3,4,5,6,7,8",
+         "20050101T000000", "1996-11 5 | 2000-11 7 | 2004-11 2"},
+    };
+    check(vectors, ARRAY_LEN(vectors));
+}
+
+static void test_within_the_day(void **state UNUSED)
+{
+    static const char every_20_minutes[] =
+        "1997-09 2 2T0920 2T0940 2T1000 2T1020 2T1040 2T1100 2T1120 2T1140 2T1200 2T1220 2T1240 "
+        "2T1300 2T1320 2T1340 2T1400 2T1420 2T1440 2T1500 2T1520 2T1540 2T1600 2T1620 2T1640 "
+        "3 3T0920";
+    static const struct vector vectors[] = {
+        /* The RFC prints 09:00, 12:00, 15:00; erratum 3883: for that UNTIL must be 21:00 UTC. */
+        {"19970902T090000", "RRULE:FREQ=HOURLY;INTERVAL=3;UNTIL=19970902T170000Z",
+         "20100101T000000", "1997-09 2 2T1200"},
+        {"19970902T090000", "RRULE:FREQ=HOURLY;INTERVAL=3;UNTIL=19970902T210000Z",
+         "20100101T000000", "1997-09 2 2T1200 2T1500"},
+        {"19970902T090000", "RRULE:FREQ=MINUTELY;INTERVAL=15;COUNT=6", "20100101T000000",
+         "1997-09 2 2T0915 2T0930 2T0945 2T1000 2T1015"},
+        {"19970902T090000", "RRULE:FREQ=MINUTELY;INTERVAL=90;COUNT=4", "20100101T000000",
+         "1997-09 2 2T1030 2T1200 2T1330"},
+        {"19970902T090000", "RRULE:FREQ=DAILY;BYHOUR=9,10,11,12,13,14,15,16;BYMINUTE=0,20,40",
+         "19970903T092100", every_20_minutes},
+        {"19970902T090000", "RRULE:FREQ=MINUTELY;INTERVAL=20;BYHOUR=9,10,11,12,13,14,15,16",
+         "19970903T092100", every_20_minutes},
+    };
+    check(vectors, ARRAY_LEN(vectors));
+}
+
+static void test_examples_of_the_rule_and_of_dates(void **state UNUSED)
+{
+    static const struct vector vectors[] = {
+        /* 3.3.10: "every Sunday in January at 8:30 AM and 9:30 AM, every other year" */
+        {"19970105T083000",
+         "RRULE:FREQ=YEARLY;INTERVAL=2;BYMONTH=1;BYDAY=SU;BYHOUR=8,9;BYMINUTE=30",
+         "19990112T000000",
+         "1997-01 5 5T0930 12 12T0930 19 19T0930 26 26T0930 | 1999-01 3 3T0930 10 10T0930"},
+        /* 3.3.10: "the last work day of the month" */
+        {"19970131T090000", "RRULE:FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1",
+         "19970701T000000",
+         "1997-01 31 | 1997-02 28 | 1997-03 31 | 1997-04 30 | 1997-05 30 | 1997-06 30"},
+        /* 3.8.5.2 */
+        {"19960101T090000",
+         "RDATE;VALUE=PERIOD:19960403T020000Z/19960403T040000Z,19960404T010000Z/PT3H",
+         "19970101T000000", "1996-01 1 | 1996-04 2T2100 3T2000"},
+        {"19960101T090000", "RDATE;TZID=America/New_York:19970714T083000", "19980101T000000",
+         "1996-01 1 | 1997-07 14T0830"},
+        {"19970101", "RDATE;VALUE=DATE:19970120,19970217,19970421,19970526,19970704",
+         "19980101T000000", "1997-01 1 20 | 1997-02 17 | 1997-04 21 | 1997-05 26 | 1997-07 4"},
+        /* 3.8.5.1 */
+        {"19960401T200000", "RRULE:FREQ=DAILY;COUNT=5\nEXDATE:19960402T010000Z,19960403T010000Z",
+         "19970101T000000", "1996-04 3-5"},
+    };
+    check(vectors, ARRAY_LEN(vectors));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_daily),
+        cmocka_unit_test(test_weekly),
+        cmocka_unit_test(test_monthly),
+        cmocka_unit_test(test_yearly),
+        cmocka_unit_test(test_within_the_day),
+        cmocka_unit_test(test_examples_of_the_rule_and_of_dates),
+    };
+    return cmocka_run_group_tests(tests, zones_setup, zones_teardown);
+}
