@@ -123,7 +123,8 @@ static enum err_code commit_now(struct kafka_engine *e, int64_t deadline, struct
     struct commit *c = xcalloc(1, sizeof *c);
     co_wait_init(&c->wait);
     list_push(&e->commits, &c->node);
-    rd_kafka_topic_partition_list_t *list = e->stalled || e->fatal ? NULL : gather(e, c);
+    bool may = co_now() >= e->doubt_until && !e->fatal;
+    rd_kafka_topic_partition_list_t *list = may ? gather(e, c) : NULL;
     if (list == NULL) {
         commit_free(c);
         return ERR_OK;

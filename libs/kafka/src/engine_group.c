@@ -183,7 +183,7 @@ static struct offsets_job *offsets_new(const struct kafka_engine *e, const struc
 /* Asks until it is answered; NULL where the rebalance was superseded or we are cancelled. */
 static struct offsets_job *ask_offsets(struct kafka_engine *e, const struct rebalance *r)
 {
-    while (!superseded(e, r)) {
+    while (!superseded(e, r) && !e->stopping) {
         struct offsets_job *o = offsets_new(e, r);
         if (kafka_job_run(e->handle, &o->job, co_after(4 * BROKER_TIMEOUT_MS), NULL) != ERR_OK) {
             return NULL;
@@ -240,38 +240,41 @@ static void begin(struct kafka_engine *e, const struct offsets_job *o, int i)
     e->owned++;
 }
 
+static void take_over(struct kafka_engine *e, const struct offsets_job *o)
+{
+    rd_kafka_topic_partition_list_t *start =
+        rd_kafka_topic_partition_list_new(o->committed->cnt + 1);
+    kafka_engine_drop_all(e);
+    e->doubt_until = 0;
+    for (int i = 0; i < o->committed->cnt; i++) {
+        begin(e, o, i);
+        const rd_kafka_topic_partition_t *tp = &o->committed->elems[i];
+        rd_kafka_topic_partition_list_add(start, tp->topic, tp->partition)->offset =
+            tp->offset >= 0 ? tp->offset : RD_KAFKA_OFFSET_BEGINNING;
+    }
+    rd_kafka_assign(e->handle->rk, start);
+    rd_kafka_topic_partition_list_destroy(start);
+    e->joined = true;
+    tell(e, true);
+    kafka_engine_wake(e);
+    kafka_engine_poke(e);
+}
+
 static void do_assign(struct kafka_engine *e, const struct rebalance *r)
 {
     int64_t began = co_clock_ns();
     struct offsets_job *o = ask_offsets(e, r);
-    if (o == NULL) {
-        return;
-    }
-    if (failpoint("kafka.assign.before", NULL) == ERR_CANCELED) {
-        offsets_free(&o->job);
-        return;
-    }
-    if (!superseded(e, r) && !e->stopping) {
-        kafka_engine_drop_all(e);
-        e->stalled = false;
-        rd_kafka_topic_partition_list_t *start =
-            rd_kafka_topic_partition_list_new(o->committed->cnt + 1);
-        for (int i = 0; i < o->committed->cnt; i++) {
-            begin(e, o, i);
-            const rd_kafka_topic_partition_t *tp = &o->committed->elems[i];
-            rd_kafka_topic_partition_list_add(start, tp->topic, tp->partition)->offset =
-                tp->offset >= 0 ? tp->offset : RD_KAFKA_OFFSET_BEGINNING;
-        }
-        rd_kafka_assign(e->handle->rk, start);
-        rd_kafka_topic_partition_list_destroy(start);
-        e->joined = true;
-        tell(e, true);
-        kafka_engine_wake(e);
-        kafka_engine_poke(e);
+    enum err_code rc = o != NULL ? failpoint("kafka.assign.before", NULL) : ERR_CANCELED;
+    if (e->stopping) { /* it must be answered, or the consumer does not close */
+        rd_kafka_assign(e->handle->rk, NULL);
+    } else if (rc != ERR_CANCELED && !superseded(e, r)) {
+        take_over(e, o);
         metric_observe(METRIC_KAFKA_REBALANCE_SECONDS, "assign",
                        (double)(co_clock_ns() - began) / 1e9);
     }
-    offsets_free(&o->job);
+    if (o != NULL) {
+        offsets_free(&o->job);
+    }
 }
 
 /* ---- revoke
@@ -314,7 +317,7 @@ static void do_revoke(struct kafka_engine *e, const struct rebalance *r)
     e->draining = true;
     kafka_engine_hold_all(e);
     tell(e, false);
-    if (r->lost || e->stalled || drain_and_commit(e, r)) {
+    if (r->lost || co_now() < e->doubt_until || drain_and_commit(e, r)) {
         kafka_engine_drop_all(e);
         rd_kafka_assign(e->handle->rk, NULL);
     }

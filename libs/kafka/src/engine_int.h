@@ -85,7 +85,9 @@ struct kafka_engine {
     bool fatal;
     bool joined;
     bool draining;
-    bool stalled; /* stood still past the session: whatever we think we own is another's */
+    /* We stood still past the session: until then, or the next assignment, what we think we own may
+     * be another's. Where only the loop stood still, the group kept us and nothing else comes. */
+    int64_t doubt_until;
     size_t dead_letters;
     int64_t last_poll;
     int64_t last_figures;

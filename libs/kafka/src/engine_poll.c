@@ -392,7 +392,7 @@ static void note_stall(struct kafka_engine *e)
     if (e->last_poll != 0 && e->owned > 0 && co_now() - e->last_poll > e->opts.session_timeout_ms) {
         LOG_WARN("kafka.engine.stalled", "stood still past the session, nothing is committed",
                  F_I64("dur_ms", co_now() - e->last_poll));
-        e->stalled = true;
+        e->doubt_until = co_now() + e->opts.session_timeout_ms;
     }
 }
 

@@ -292,6 +292,38 @@ static void test_commit_metadata_spares_the_next_member_what_is_done(void **stat
     in_loop(out_of_order, &cluster);
 }
 
+/* The loop alone stood still: the group kept us, so commits go on after a while. */
+static void blocked_loop(void *arg)
+{
+    struct app app = {.coalesce = true, .max_in_flight = 8};
+    prepare(&app, arg, "blocked");
+    app.sent = 1;
+    start_engine(&app);
+    send_text(app.producer, app.topic, 0, "a", "x");
+    EXPECT(wait_until(caught_up, &app, 15000), NULL);
+    nanosleep(&(struct timespec){.tv_sec = 7}, NULL); /* the session is 6 s */
+    EXPECT(co_sleep(200, NULL) == ERR_OK, NULL);
+    app.sent = 2;
+    send_text(app.producer, app.topic, 0, "b", "x");
+    EXPECT(wait_until(caught_up, &app, 15000), NULL);
+    EXPECT(co_sleep(6500, NULL) == ERR_OK, NULL);
+    stop_engine(&app, 2000);
+    app.runs = 0;
+    app.sent = 1;
+    start_engine(&app);
+    send_text(app.producer, app.topic, 0, "c", "x");
+    EXPECT(wait_until(caught_up, &app, 15000), NULL);
+    EXPECT(app.runs == 1, NULL);
+    stop_engine(&app, 2000);
+    finish(&app);
+}
+
+static void test_commits_go_on_after_the_loop_stood_still(void **state UNUSED)
+{
+    struct kafka_cluster cluster = shared_cluster();
+    in_loop(blocked_loop, &cluster);
+}
+
 /* ---- commands
  * --------------------------------------------------------------------------------------- */
 
@@ -431,6 +463,7 @@ int main(void)
         cmocka_unit_test(test_storm_is_coalesced_and_a_restart_replays_nothing),
         cmocka_unit_test(test_failing_work_is_tried_again_and_then_parked),
         cmocka_unit_test(test_commit_metadata_spares_the_next_member_what_is_done),
+        cmocka_unit_test(test_commits_go_on_after_the_loop_stood_still),
         cmocka_unit_test(test_commands_of_a_key_keep_their_order),
         cmocka_unit_test(test_questions_that_are_too_old_are_passed_over),
         cmocka_unit_test(test_dead_letters_keep_the_bytes_and_say_why),
