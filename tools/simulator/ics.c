@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #define MINUTE_S 60
+#define TEXT_MAX_BYTES 8192 /* what is kept of one text */
 
 struct load {
     struct google *g;
@@ -100,11 +101,11 @@ static struct icaltimetype end_of(struct load *l, icalcomponent *event, struct i
     if (!time_usable(t) || t.is_date != start.is_date) {
         t = start;
     }
-    if (icaltime_compare(t, start) <= 0 &&
-        (end == NULL || !time_usable(t) || t.is_date || icaltime_compare(t, start) == 0)) {
+    /* An end before the start may still be right: in another zone. */
+    int order = icaltime_compare(t, start);
+    if (order == 0 || (order < 0 && (end == NULL || t.is_date))) {
         l->result->widened += start.is_date ? 0 : 1;
         t = plus_seconds(start, start.is_date ? 24 * 3600 : MINUTE_S);
-        *zone = *zone;
     }
     return t;
 }
@@ -114,8 +115,14 @@ static struct icaltimetype end_of(struct load *l, icalcomponent *event, struct i
 static void set_text(json_t *body, const char *member, const char *value)
 {
     struct str text = str_c(value);
+    if (text.len > TEXT_MAX_BYTES) { /* not in the middle of a character */
+        text.len = TEXT_MAX_BYTES;
+        while (text.len > 0 && ((unsigned char)text.ptr[text.len] & 0xc0) == 0x80) {
+            text.len--;
+        }
+    }
     if (text.len > 0) {
-        tree_set_str(body, member, str_sub(text, 0, 8192));
+        tree_set_str(body, member, text);
     }
 }
 

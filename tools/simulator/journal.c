@@ -23,7 +23,9 @@ static void entry_fini(struct journal_entry *e)
 void journal_clear(struct journal *j)
 {
     for (size_t i = 0; i < JOURNAL_ENTRIES; i++) {
-        entry_fini(&j->entries[i]);
+        if (j->entries[i].number != 0) {
+            entry_fini(&j->entries[i]);
+        }
     }
 }
 

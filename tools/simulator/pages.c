@@ -130,12 +130,13 @@ static void page_calendar(struct sim *s, const struct sim_request *rq, struct si
  * so that an event can change between the two. */
 static json_t *side_of(struct arena *arena, struct str text, const char *zone)
 {
-    if (text.len == 10) {
-        return json_pack("{s:s, s:n, s:n}", "date", arena_cstr(arena, text), "dateTime",
-                         "timeZone");
-    }
-    struct str whole = arena_strf(arena, text.len == 16 ? "%.*s:00" : "%.*s", STR_ARG(text));
-    return json_pack("{s:n, s:s, s:s}", "date", "dateTime", whole.ptr, "timeZone", zone);
+    json_t *side = json_object();
+    bool day = text.len == 10;
+    struct str time = text.len == 16 ? arena_strf(arena, "%.*s:00", STR_ARG(text)) : text;
+    tree_set(side, "date", day ? tree_str(text) : json_null());
+    tree_set(side, "dateTime", day ? json_null() : tree_str(time));
+    tree_set(side, "timeZone", day ? json_null() : tree_str(str_c(zone)));
+    return side;
 }
 
 static void back(struct sim_reply *rp, struct arena *arena, struct str calendar, struct str said)

@@ -56,7 +56,7 @@ int harness_call(struct harness *h, const char *method, const char *target, cons
 {
     struct str whole = str_c(target);
     size_t mark = str_find_char(whole, '?');
-    struct sim_header headers[2];
+    struct sim_header headers[3];
     size_t count = 0;
     forget_answer(h);
     if (h->token != NULL) {
@@ -66,6 +66,10 @@ int harness_call(struct harness *h, const char *method, const char *target, cons
     if (h->if_match != NULL) {
         headers[count++] = (struct sim_header){STR("if-match"), str_c(h->if_match)};
         h->if_match = NULL;
+    }
+    if (h->content_type != NULL) {
+        headers[count++] = (struct sim_header){STR("content-type"), str_c(h->content_type)};
+        h->content_type = NULL;
     }
     const struct sim_request rq = {
         .arena = &h->arena,

@@ -19,7 +19,8 @@ struct harness {
     json_t *answer;
     struct sim_reply reply;
     bool replied;
-    const char *if_match; /* sent with the next call, then forgotten */
+    const char *if_match; /* this and the next: sent with the next call, then forgotten */
+    const char *content_type;
 };
 
 /* 2026-10-01T00:00:00Z */

@@ -232,6 +232,35 @@ static void test_the_journal_names_what_is_not_documented(void **state)
     assert_string_equal(harness_text(h, "calls.0.unknown"), "nonsense foo");
 }
 
+#define PART(id, request)                                                                          \
+    "--B\r\nContent-Type: application/http\r\nContent-ID: <" id ">\r\n\r\n" request
+#define EVENTS_PATH "/calendar/v3/calendars/primary/events"
+
+static void test_a_batch_answers_each_part_in_order(void **state)
+{
+    struct harness *h = *state;
+    harness_insert(h, "abcde", 5);
+    harness_call(h, "POST", "/admin/modes", "{\"user_per_minute\":4}");
+    h->content_type = "multipart/mixed; boundary=B";
+    harness_call(h, "POST", "/batch/calendar/v3",
+                 PART("a", "GET " EVENTS_PATH "/abcde HTTP/1.1\r\n\r\n")
+                     PART("b", "PATCH " EVENTS_PATH "/abcde HTTP/1.1\r\n"
+                               "Content-Type: application/json\r\n\r\n{\"summary\":\"new\"}\r\n")
+                         PART("c", "GET " EVENTS_PATH "/abcde HTTP/1.1\r\n\r\n") "--B--\r\n");
+    assert_int_equal(h->status, 200);
+    const char *text = buf_c(&h->reply.body);
+    const char *first = strstr(text, "<response-a>");
+    const char *third = strstr(text, "<response-c>");
+    assert_non_null(first);
+    assert_non_null(third);
+    assert_non_null(strstr(first, "HTTP/1.1 200"));
+    assert_non_null(strstr(text, "\"new\""));
+    assert_true(strstr(text, "\"new\"") < third);
+    assert_non_null(strstr(third, "HTTP/1.1 403")); /* 1 + 3 units were all */
+    harness_call(h, "POST", "/batch/calendar/v3", "x");
+    assert_int_equal(h->status, 400);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, harness_setup, harness_teardown)
 
 int main(void)
@@ -244,6 +273,7 @@ int main(void)
         T(test_a_reset_comes_after_the_write),
         T(test_latency_adds_up),
         T(test_answers_can_be_no_answers),
+        T(test_a_batch_answers_each_part_in_order),
         T(test_a_channel_tells_each_burst_once),
         T(test_watch_is_refused),
         T(test_pushes_are_lost_and_doubled_on_order),

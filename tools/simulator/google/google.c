@@ -1,5 +1,6 @@
 #include "simulator/google/google.h"
 
+#include "simulator/google/batch.h"
 #include "simulator/google/calendars.h"
 #include "simulator/google/events.h"
 #include "simulator/google/freebusy.h"
@@ -85,7 +86,7 @@ static const struct {
     const char *method; /* NULL: any */
     const char *path;
     void (*handle)(struct g_call *call);
-} oauth_routes[] = {
+} whole_paths[] = {
     {"GET", "/o/oauth2/v2/auth", g_auth_page},
     {"POST", "/o/oauth2/v2/auth", g_auth_consent},
     {"POST", "/token", g_token},
@@ -95,12 +96,13 @@ static const struct {
     {NULL, "/v1/userinfo", g_userinfo},
     {"GET", "/certs", g_certs},
     {"GET", "/oauth2/v3/certs", g_certs},
+    {"POST", "/batch/calendar/v3", g_batch},
 };
 
 bool google_serves(struct str path)
 {
-    for (size_t i = 0; i < ARRAY_LEN(oauth_routes); i++) {
-        if (str_eq_c(path, oauth_routes[i].path)) {
+    for (size_t i = 0; i < ARRAY_LEN(whole_paths); i++) {
+        if (str_eq_c(path, whole_paths[i].path)) {
             return true;
         }
     }
@@ -298,10 +300,10 @@ void google_handle(struct google *g, const struct sim_request *rq, struct sim_re
         call.user = access->grant->user;
         call.scopes = access->bits;
     }
-    for (size_t i = 0; i < ARRAY_LEN(oauth_routes); i++) {
-        if (str_eq_c(rq->path, oauth_routes[i].path)) {
-            if (oauth_routes[i].method == NULL || str_eq_c(rq->method, oauth_routes[i].method)) {
-                oauth_routes[i].handle(&call);
+    for (size_t i = 0; i < ARRAY_LEN(whole_paths); i++) {
+        if (str_eq_c(rq->path, whole_paths[i].path)) {
+            if (whole_paths[i].method == NULL || str_eq_c(rq->method, whole_paths[i].method)) {
+                whole_paths[i].handle(&call);
                 return;
             }
         }

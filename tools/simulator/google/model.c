@@ -205,7 +205,7 @@ struct g_calendar *g_calendar_add(struct google *g, struct g_user *owner, struct
     }
     struct g_calendar *c = xcalloc(1, sizeof *c);
     c->id = dup(id);
-    c->summary = dup(summary);
+    c->summary = dup(str_is_utf8(summary) ? summary : STR("Calendar"));
     c->zone = dup(when_zone_known(zone) ? zone : STR("UTC"));
     c->owner = owner;
     c->watchable = str_find(id, STR("#holiday@")) == SIZE_MAX;
@@ -370,7 +370,7 @@ struct g_user *g_user_add(struct google *g, struct str email, struct str name, s
     user = xcalloc(1, sizeof *user);
     user->email = dup(email);
     user->sub = xstrdup(sub);
-    user->name = dup(name.len > 0 ? name : email);
+    user->name = dup(name.len > 0 && str_is_utf8(name) ? name : email);
     user->zone = dup(when_zone_known(zone) ? zone : STR("UTC"));
     list_init(&user->entries);
     list_push(&g->users, &user->link);
