@@ -7,7 +7,7 @@
 #include "store/sql.h"
 
 #define FLUSH_EVERY_MS 25 /* an entry waits no longer for others to join it */
-#define FLUSH_MAX 250 /* their pointers fit a frame */
+#define FLUSH_MAX 250     /* their pointers fit a frame */
 #define SINGLE_TRIES 5
 #define SINGLE_WAIT_MS 20
 

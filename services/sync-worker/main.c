@@ -7,7 +7,7 @@
 
 static CONFIG_TABLE(sync_worker_config, SYNC_WORKER_CONFIG)
 
-static enum err_code open_stores(struct worker *w, struct err *err)
+    static enum err_code open_stores(struct worker *w, struct err *err)
 {
     const struct sync_worker_config *conf = w->conf;
     struct pg_opts pg = {.conninfo = conf->postgres_dsn.ptr,
