@@ -106,6 +106,11 @@ static void test_reasons_count_in_details_as_well(void **state UNUSED)
                        "\"reason\":\"SERVICE_DISABLED\"}]}}"),
                    "");
     assert_int_equal(err.act, ERR_ACT_CONFIG);
+    err = classify(403,
+                   STR("{\"error\":{\"errors\":[{\"reason\":\"quotaExceeded\"}],\"details\":[{"
+                       "\"reason\":\"RATE_LIMIT_EXCEEDED\"}]}}"),
+                   "");
+    assert_int_equal(err.code, ERR_DENIED);
     err = classify(
         403, STR("{\"error\":{\"details\":[{\"reason\":\"ACCESS_TOKEN_SCOPE_INSUFFICIENT\"}]}}"),
         "");

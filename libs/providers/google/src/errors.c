@@ -15,12 +15,13 @@ static const struct rule {
     enum err_act act;
     int32_t retry_after_ms;
 } rules[] = {
+    /* limits for hours; before the quotas, whose detail can stand beside them */
+    {403, "quotaExceeded", NULL, ERR_DENIED, ERR_ACT_RETRY, USAGE_LIMIT_MS},
+    {403, "dailyLimitExceeded", NULL, ERR_DENIED, ERR_ACT_RETRY, USAGE_LIMIT_MS},
     /* quotas: 403 and 429 mean the same */
     {0, "rateLimitExceeded", NULL, ERR_THROTTLED, ERR_ACT_RETRY, 0},
     {0, "userRateLimitExceeded", NULL, ERR_THROTTLED, ERR_ACT_RETRY, 0},
     {0, "RATE_LIMIT_EXCEEDED", NULL, ERR_THROTTLED, ERR_ACT_RETRY, 0},
-    {403, "quotaExceeded", NULL, ERR_DENIED, ERR_ACT_RETRY, USAGE_LIMIT_MS},
-    {403, "dailyLimitExceeded", NULL, ERR_DENIED, ERR_ACT_RETRY, USAGE_LIMIT_MS},
     /* the project's setting */
     {403, "accessNotConfigured", NULL, ERR_CONFIG, ERR_ACT_CONFIG, 0},
     {403, "SERVICE_DISABLED", NULL, ERR_CONFIG, ERR_ACT_CONFIG, 0},

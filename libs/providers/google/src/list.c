@@ -18,6 +18,7 @@
 /* Between the transport, which has bytes, and the reader of items. */
 struct page {
     struct json_stream *stream;
+    const char *kind; /* of the list, as it names itself */
     enum err_code (*on_item)(void *arg, const struct json *item, struct err *err);
     void *arg;
     bool refused; /* by on_item: its own error, not one of the answer */
@@ -46,6 +47,17 @@ static enum err_code page_bytes(void *arg, struct str bytes, struct err *err)
     return blame(page, json_stream_feed(page->stream, bytes, err), err);
 }
 
+/* An object without a token and without a kind is no answer of this API: taken for an empty list,
+ * it would empty a calendar. */
+static enum err_code check_rest(const struct json *rest, const char *kind, struct err *err)
+{
+    if (json_get(rest, "nextPageToken") == NULL && json_get(rest, "nextSyncToken") == NULL &&
+        !str_eq_c(json_str_or_empty(rest, "kind"), kind)) {
+        return ERR_SET_ACT(err, ERR_PROTO, ERR_ACT_RETRY, "an answer that is no list");
+    }
+    return ERR_OK;
+}
+
 /* Asks for a page; its items go to page->on_item. The rest lives as long as page->stream. */
 static CO_FN enum err_code page_fetch(struct provider_session *s, const char *verb, struct str url,
                                       int64_t deadline, struct arena *arena, struct page *page,
@@ -66,18 +78,14 @@ static CO_FN enum err_code page_fetch(struct provider_session *s, const char *ve
     if (rc != ERR_OK) {
         return rc;
     }
-    return blame(page, json_stream_finish(page->stream, ret_rest, err), err);
-}
-
-/* An object without a token and without a kind is no answer of this API: taken for an empty list,
- * it would empty a calendar. */
-static enum err_code check_rest(const struct json *rest, const char *kind, struct err *err)
-{
-    if (json_get(rest, "nextPageToken") == NULL && json_get(rest, "nextSyncToken") == NULL &&
-        !str_eq_c(json_str_or_empty(rest, "kind"), kind)) {
-        return ERR_SET_ACT(err, ERR_PROTO, ERR_ACT_RETRY, "an answer that is no list");
+    rc = blame(page, json_stream_finish(page->stream, ret_rest, err), err);
+    if (rc == ERR_OK) {
+        rc = check_rest(*ret_rest, page->kind, err);
     }
-    return ERR_OK;
+    if (rc != ERR_OK) { /* the transport thought it a success */
+        metric_inc(METRIC_PROVIDER_ERRORS, err_code_name(rc));
+    }
+    return rc;
 }
 
 /* ---- calendars ------------------------------------------------------------------------------ */
@@ -115,14 +123,12 @@ static CO_FN enum err_code calendars_page(struct provider_session *s, struct cal
     struct arena arena;
     arena_init(&arena);
     struct str text;
-    struct page page = {.on_item = calendar_item, .arg = calendars};
+    struct page page = {
+        .kind = "calendar#calendarList", .on_item = calendar_item, .arg = calendars};
     const struct json *rest = NULL;
     enum err_code rc = google_url_take(&url, &arena, &text, err);
     if (rc == ERR_OK) {
         rc = page_fetch(s, "google.list_calendars", text, deadline, &arena, &page, &rest, err);
-    }
-    if (rc == ERR_OK) {
-        rc = check_rest(rest, "calendar#calendarList", err);
     }
     if (rc == ERR_OK) {
         struct str next = json_str_or_empty(rest, "nextPageToken");
@@ -208,10 +214,6 @@ static enum err_code changes_url(const struct provider_session *s,
 static enum err_code read_page(const struct provider_changes_req *req, const struct json *rest,
                                struct arena *arena, struct provider_page *ret_page, struct err *err)
 {
-    enum err_code rc = check_rest(rest, "calendar#events", err);
-    if (rc != ERR_OK) {
-        return rc;
-    }
     struct str next = json_str_or_empty(rest, "nextPageToken");
     if (next.len > 0 && str_eq(next, req->page_token)) {
         return ERR_SET_ACT(err, ERR_PROTO, ERR_ACT_RETRY, "a page that names itself as the next");
@@ -238,7 +240,7 @@ enum err_code google_list_changes(struct provider_session *s,
     }
     struct changes changes = {.req = req};
     arena_init(&changes.arena);
-    struct page page = {.on_item = change_item, .arg = &changes};
+    struct page page = {.kind = "calendar#events", .on_item = change_item, .arg = &changes};
     const struct json *rest = NULL;
     struct err local = {0};
     rc = page_fetch(s, "google.list_changes", url, deadline, arena, &page, &rest, &local);
