@@ -163,6 +163,9 @@ static CO_FN enum err_code fetch(struct provider_session *s, const struct provid
 static enum err_code no_answer(const struct provider_call *call, enum err_code rc, bool sent,
                                struct err *err)
 {
+    if (rc == ERR_TOO_BIG && err->act == ERR_ACT_NONE) {
+        err->act = ERR_ACT_RETRY; /* it may shrink; until then the calendar is shown as parked */
+    }
     if (!call->writes) {
         return rc;
     }

@@ -5,6 +5,7 @@
  *   ERR_THROTTLED + RETRY     a quota; retry_after_ms where the provider said
  *   ERR_UNAVAILABLE, ERR_IO, ERR_TIMEOUT, ERR_PROTO (an answer that is no answer) + RETRY;
  *                             of a write, ERR_IO, ERR_TIMEOUT and ERR_CANCELED alone are in doubt
+ *   ERR_TOO_BIG + RETRY       an answer, or one item of it, over its bound
  *   ERR_AUTH + REAUTH         the grant is dead (after one refresh and one replay)
  *   ERR_DENIED + DROP         known, but not allowed (scope, access level)
  *   ERR_DENIED + RETRY        usage limits for hours
