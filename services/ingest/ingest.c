@@ -7,7 +7,8 @@
 #include "service/values.h"
 
 #define PRODUCER_CLOSE_MS 3000
-#define RPC_CLOSE_MS 1000
+/* A look-up of the replies' end that is under way is waited for: it bounds itself to 5 s. */
+#define RPC_CLOSE_MS 8000
 #define CONNECT_TRY_MS 10000
 #define CONNECT_PAUSE_MS 1000
 /* From these on a notice would rather be answered by another replica. */
