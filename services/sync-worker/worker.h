@@ -35,7 +35,10 @@
       "how far ahead occurrences are kept for free/busy")                                          \
     C(sweep_share, INT, "30", 1, 100, "percent", 0,                                                \
       "a full read that would delete more than this share of a calendar is read again, and held "  \
-      "until a second one agrees")
+      "until a second one agrees")                                                                 \
+    C(revoke_on_disconnect, BOOL, "true", 0, 0, "", 0,                                             \
+      "revoke the provider's grant with an account's last connection; Google's ends every grant "  \
+      "of the person to the project, its sign-in included")
 
 CONFIG_STRUCT(sync_worker_config, SYNC_WORKER_CONFIG)
 
@@ -101,5 +104,15 @@ CO_FN void channels_ensure(struct reading *r);
 
 /* commands.c: struct kafka_engine_ops of calendar.connections.requests; ctx: the worker. */
 extern const struct kafka_engine_ops commands_engine_ops;
+
+/* calendar_list.c: reads the provider's list of a connection's calendars and stores it: new ones
+ * become due, those that are gone become purges, choices stay.
+ * errs: ERR_NOT_FOUND: the connection is gone; ERR_AUTH with REAUTH; the provider's; Postgres's. */
+CO_FN MUST_CHECK enum err_code calendars_refresh(struct worker *w, struct uuid connection,
+                                                 int64_t deadline, struct err *err);
+
+/* purge.c: the coroutine that works off what connections and calendar choices left behind, for the
+ * shards of the partitions that are ours; worker: the struct worker. Ends when it is cancelled. */
+CO_FN void purge_loop(void *worker);
 
 #endif

@@ -1,0 +1,3 @@
+-- Nothing is left to do.
+-- $1 bigint purge
+DELETE FROM calfleet.purges WHERE id = $1
