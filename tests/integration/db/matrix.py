@@ -177,6 +177,7 @@ FUNCTIONS = {
     "calfleet.user_may": {"calfleet_sync", "calfleet_freebusy", "calfleet_scheduler"},
     "calfleet.user_organizations": {"calfleet_sync", "calfleet_freebusy", "calfleet_scheduler"},
     "calfleet.freebusy_rights": {"calfleet_freebusy", "calfleet_scheduler"},
+    "calfleet.calendar_health": {"calfleet_freebusy", "calfleet_scheduler"},
     "calfleet.spans_in": {"calfleet_sync", "calfleet_freebusy", "calfleet_scheduler"},
     "calfleet.next_stamp": {"calfleet_sync", "calfleet_scheduler"},
     "calfleet.settings_in_range": set(),
