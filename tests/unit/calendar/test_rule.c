@@ -160,8 +160,8 @@ static void test_the_walk_may_begin_anywhere(void **state UNUSED)
     for (int i = 0; i < 2000; i++) {
         struct buf text CLEANUP(buf_fini);
         struct calendar_rule rule;
-        struct calendar_rule_iter slow;
-        struct calendar_rule_iter fast;
+        static struct calendar_rule_iter slow; /* the two are too much for one frame */
+        static struct calendar_rule_iter fast;
         struct calendar_wall start = {calendar_date_of(10000 + (int32_t)random_below(&r, 4000)),
                                       (int32_t)random_below(&r, 86400)};
         int64_t from = calendar_wall_seconds(start) + random_below(&r, 4000) * INT64_C(86400);
