@@ -27,7 +27,7 @@ def test_the_program_cannot_reach_a_database_or_open_a_token():
     symbols = subprocess.run(["nm", BIN / "ingest"], capture_output=True, text=True, check=True).stdout
     names = [line.split()[-1] for line in symbols.splitlines()]
     assert "webhook_google" in names
-    foreign = [n for n in names if n.startswith(("PQ", "pg_", "redis", "store_", "oauth_exchange",
+    foreign = [n for n in names if n.startswith(("PQ", "pg_", "redis", "store_",
                                                  "token_", "provider_", "google_event"))]
     assert foreign == []
 
