@@ -294,7 +294,7 @@ static void test_real_files(void **state UNUSED)
     }
     for (struct dirent *e = readdir(dir); e != NULL; e = readdir(dir)) {
         if (str_ends(str_c(e->d_name), STR(".ics"))) {
-            char file[4096];
+            char file[1024];
             snprintf(file, sizeof file, "%s/%s", path, e->d_name);
             check_file(file, e->d_name, &stats);
         }
