@@ -32,8 +32,7 @@ def new_database(stack):
 def fleet(stack, bin_dir, tmp_path_factory):
     database = new_database(stack)
     try:
-        with Fleet(bin_dir, tmp_path_factory.mktemp("fleet"), stack, database,
-                   partitions=12) as running:
+        with Fleet(bin_dir, tmp_path_factory.mktemp("fleet"), stack, database) as running:
             yield running
     finally:
         stack.sql("postgres", f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE)')
