@@ -3,6 +3,7 @@
 #include "messages/messages.h"
 #include "observe/log.h"
 #include "question.h"
+#include "runtime/failpoint.h"
 
 #define CALLER_MAX_BYTES 512
 
@@ -101,6 +102,9 @@ void ask_handle(struct call *c, struct message_caller *caller)
     enum err_code rc = message_encode(MESSAGE_caller, caller, &who, &err);
     if (rc == ERR_OK) {
         rc = exchange(c, &q, buf_str(&who), &reply, &err);
+    }
+    if (rc == ERR_OK) {
+        rc = failpoint("ingest.ask.after_reply", &err);
     }
     if (rc != ERR_OK) {
         LOG_WARN("ingest.ask.failed", "no reply from the service", F_C("topic", q.topic),

@@ -4,6 +4,7 @@
 #include "messages/messages.h"
 #include "messages/topics.h"
 #include "observe/log.h"
+#include "runtime/failpoint.h"
 
 #define TICK_MAX_BYTES 64
 
@@ -88,6 +89,9 @@ void tick_handle(struct call *c)
     struct refusal refusal;
     int64_t deadline = c->begun_at + c->in->conf->request_timeout;
     enum err_code rc = tick_all(c->in, c->x->arena, deadline, &err);
+    if (rc == ERR_OK) {
+        rc = failpoint("ingest.tick.after_produce", &err);
+    }
     if (rc != ERR_OK) {
         LOG_ERROR("ingest.tick.failed", "cron tick not recorded on every partition", F_ERR(&err));
         refuse(&refusal, 503, "unavailable", "The tick cannot be recorded now; please repeat it.");

@@ -7,6 +7,7 @@
 #include "messages/topics.h"
 #include "observe/log.h"
 #include "observe/metric.h"
+#include "runtime/failpoint.h"
 
 #define RECORD_MAX_BYTES 256
 #define FORGED_LOG_MS 10000
@@ -147,8 +148,14 @@ void webhook_google(struct call *c)
         return;
     }
     struct notice_key key = {.account = channel.account, .calendar = channel.calendar};
-    rc = notice_record(&c->in->notices, &key, c->begun_at + c->in->conf->webhook_timeout, &shared,
-                       &err);
+    rc = failpoint("ingest.notice.before_produce", &err);
+    if (rc == ERR_OK) {
+        rc = notice_record(&c->in->notices, &key, c->begun_at + c->in->conf->webhook_timeout,
+                           &shared, &err);
+    }
+    if (rc == ERR_OK) {
+        rc = failpoint("ingest.notice.after_produce", &err);
+    }
     if (rc != ERR_OK) {
         not_recorded(c, &err);
         return;

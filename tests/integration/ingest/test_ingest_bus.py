@@ -1,4 +1,5 @@
 """What ingest puts on the bus, and what it tells its clients when it cannot."""
+import http.client
 import threading
 import time
 import uuid
@@ -117,6 +118,27 @@ def test_another_partition_count_is_told(stack):
     wrong = stack.topics("--partitions=12")
     assert wrong.returncode == 78 and "calendar.sync has 6 partitions" in wrong.stderr
     assert stack.topics("--partitions=7").returncode == 78
+
+
+@pytest.mark.parametrize("point,action,recorded", [
+    ("ingest.notice.before_produce", "kill", 0),
+    ("ingest.notice.after_produce", "kill", 1),
+    ("ingest.notice.before_produce", "error", 0),
+    ("ingest.notice.after_produce", "error", 1),
+])
+def test_no_notice_is_answered_before_it_is_recorded(stack, own_ingest, point, action, recorded):
+    account = uuid.uuid4()
+    ingest = own_ingest(FAILPOINTS=f"{point}={action}")
+    if action == "kill":
+        with pytest.raises((OSError, http.client.HTTPException)):
+            ingest.notice(channel_secret(account, 1))
+        assert ingest.process.wait(timeout=10) == -9
+    else:
+        assert ingest.notice(channel_secret(account, 1)).status == 503
+    assert len(records_of(stack, account)) == recorded
+    again = own_ingest()  # as the provider repeats it
+    assert again.notice(channel_secret(account, 1)).status == 200
+    assert len(records_of(stack, account)) == recorded + 1
 
 
 def test_without_a_broker_notices_are_put_off(stack, own_ingest):
