@@ -1,6 +1,7 @@
 /* A month is 31 bits: each BY part gives a set of its days, and the rule takes what is in all. */
 #include "rule_int.h"
 
+#define IN_MONTH UINT64_C(31)         /* five of one weekday at most */
 #define EACH_7TH UINT64_C(0x10204081) /* bits 0, 7, 14, 21, 28 */
 
 static int32_t first_of_year(int64_t year)
@@ -254,5 +255,13 @@ int16_t rule_period_days(const struct calendar_rule *r, int64_t period, int32_t 
 
 int32_t rule_period_work(const struct calendar_rule *r)
 {
-    return r->freq == CALENDAR_YEARLY ? 12 : 1;
+    int32_t numbered = 0;
+    if (r->freq != CALENDAR_YEARLY) {
+        return 1;
+    }
+    for (int w = 0; w < 7; w++) {
+        numbered += __builtin_popcountll(r->nth[w]) + __builtin_popcountll(r->nth_minus[w]);
+    }
+    return 12 +
+           numbered; /* each is looked at in twelve months, each time at the cost of a fraction */
 }

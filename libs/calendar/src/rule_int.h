@@ -17,7 +17,7 @@ int32_t rule_period_begin(const struct calendar_rule *r, int64_t period);
 /* Puts the period's days into days (room as in struct calendar_rule_iter), ascending; returns how
  * many. */
 int16_t rule_period_days(const struct calendar_rule *r, int64_t period, int32_t *days);
-/* How much work that was, in days looked at. */
+/* How much work that is, in days looked at. */
 int32_t rule_period_work(const struct calendar_rule *r);
 /* The parts that limit single days: BYMONTH, BYMONTHDAY, BYYEARDAY, BYDAY without number. */
 bool rule_day_fits(const struct calendar_rule *r, int32_t day);

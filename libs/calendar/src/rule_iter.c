@@ -120,6 +120,7 @@ void calendar_rule_iter_init(struct calendar_rule_iter *it, const struct calenda
     it->day_count = it->day_at = 0;
     it->time_at = 0;
     it->ended = it->from > it->stop;
+    it->period_work = rule_period_work(&it->rule);
     list_times(it);
     if (it->ended) {
         return;
@@ -172,7 +173,7 @@ static bool load_period(struct calendar_rule_iter *it)
         if (it->period > it->last_period) {
             return false;
         }
-        it->work_left -= rule_period_work(r);
+        it->work_left -= it->period_work;
         if (it->work_left <= 0) {
             it->exhausted = true;
             return false;

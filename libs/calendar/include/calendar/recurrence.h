@@ -94,6 +94,7 @@ struct calendar_rule_iter {
     int64_t unit;       /* HOURLY and finer: seconds of a unit */
     int32_t count_left; /* -1: no COUNT */
     int32_t work_left;
+    int32_t period_work; /* of loading one period */
     bool first_seen;
     bool ended;
     bool exhausted; /* the bound on the work ended it */
