@@ -79,13 +79,14 @@ static const struct field *field_at(int type, const void *message, const void *f
     const struct message *m = find_message(type);
     BUG_ON(m == NULL);
     size_t offset = (size_t)((const char *)field - (const char *)message);
+    const struct field *found = NULL;
     for (size_t i = 0; i < m->field_count; i++) {
         if (m->fields[i].offset == offset) {
-            return &m->fields[i];
+            found = &m->fields[i];
         }
     }
-    BUG_ON("no such field");
-    return NULL;
+    BUG_ON(found == NULL);
+    return found;
 }
 
 bool message_has_key(int type, const void *message, const void *field)
