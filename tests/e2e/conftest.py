@@ -30,7 +30,7 @@ def new_database(stack):
 
 @pytest.fixture(scope="session")
 def fleet(stack, bin_dir, tmp_path_factory):
-    database = new_database(stack)
+    database = new_database(stack)  # dropped at the end, whatever happened
     try:
         with Fleet(bin_dir, tmp_path_factory.mktemp("fleet"), stack, database) as running:
             yield running
