@@ -179,12 +179,17 @@ static void put_off(struct purge *x, const struct err *why)
         wait *= 2;
     }
     wait = MAX(MIN(wait, (int64_t)WAIT_MAX_MS), (int64_t)why->retry_after_ms);
+    bool counts = why->code != ERR_BUSY; /* somebody holds the lease: that says nothing */
+    if (!counts) {
+        wait = WAIT_MIN_MS;
+    }
     LOG_WARN("purge.failed", "what a connection left behind waits", F_I64("purge", x->id),
              F_UUID("conn", x->connection), F_I64("attempts", x->attempts + 1), F_ERR(why));
     pg_params_init(&p, x->arena);
     pg_add_i64(&p, x->id);
     pg_add_i64(&p, wait);
     pg_add_text(&p, str_c(err_code_name(why->code)));
+    pg_add_bool(&p, counts);
     if (purge_exec(x, &SQL_PURGE_RETRY, &p, NULL, &err) != ERR_OK) {
         LOG_DEBUG("purge.unsaved", "a failed purge is due again at once", F_ERR(&err));
     }

@@ -12,7 +12,8 @@
 #define PATIENCE 6 /* failed attempts after which the rest is done without the provider */
 #define TOKEN_MAX_BYTES 16384
 #define SOON_MS 60000
-#define LEASE_MS 60000
+#define CALL_MS 15000
+#define LEASE_MS 30000 /* outlives the call */
 
 /* ---- tokens --------------------------------------------------------------------------------- */
 
@@ -101,7 +102,7 @@ static enum err_code stop_one(struct purge *x, struct access_session *access,
     bool opened = channel.resource_id.ptr != NULL;
     bool lives = pg_is_null(r, row, 3) || channel.expires_at > co_wall_now();
     if (access != NULL && opened && lives &&
-        access->provider->unwatch(&access->session, &channel, co_after(15000), err) != ERR_OK &&
+        access->provider->unwatch(&access->session, &channel, co_after(CALL_MS), err) != ERR_OK &&
         holds_up(x, err)) {
         return err->code;
     }
@@ -164,7 +165,7 @@ static enum err_code revoke_leased(struct purge *x, const struct access_provider
     if (rc != ERR_OK || !last || token.len == 0) {
         return rc;
     }
-    rc = p->provider->revoke((struct provider_link *)(uintptr_t)&p->link, token, co_after(15000),
+    rc = p->provider->revoke((struct provider_link *)(uintptr_t)&p->link, token, co_after(CALL_MS),
                              err);
     if (rc == ERR_OK) {
         LOG_INFO("purge.revoked", "a grant was revoked", F_UUID("account", x->account));
