@@ -1,12 +1,18 @@
-/* The calendars of a connection, as the provider lists them. */
+/* The calendars of a connection, as the provider lists them: read when it is connected, and once a
+ * day. */
 #include "worker.h"
 
 #include "base/vec.h"
+#include "messages/topics.h"
 #include "observe/log.h"
 #include "store/sql.h"
 
 /* Far above what a person has; a list without an end must not be kept in memory. */
 #define CALENDARS_MAX 2000
+#define LOOK_MS 2000
+#define AT_ONCE 16
+#define LIST_MS 60000
+#define DB_MS 15000
 
 struct listing {
     struct arena *arena;
@@ -173,4 +179,112 @@ enum err_code calendars_refresh(struct worker *w, struct uuid connection, int64_
     listing_fini(&l);
     arena_fini(&arena);
     return rc;
+}
+
+/* ---- once a day ----------------------------------------------------------------------------- */
+
+struct job {
+    struct worker *worker;
+    struct uuid connection;
+};
+
+static void list_later(const struct job *job, const struct err *why)
+{
+    struct arena arena CLEANUP(arena_fini);
+    struct pg_session *s CLEANUP(pg_release_ptr) = NULL;
+    struct pg_params p;
+    struct err err;
+    LOG_WARN("calendars.list.failed", "a connection's calendars could not be listed",
+             F_UUID("conn", job->connection), F_ERR(why));
+    arena_init(&arena);
+    pg_params_init(&p, &arena);
+    pg_add_uuid(&p, job->connection);
+    pg_add_i64(&p, why->retry_after_ms);
+    if (pg_acquire(job->worker->pool, co_after(DB_MS), &s, &err) != ERR_OK ||
+        pg_exec(s, &SQL_CONNECTION_LIST_LATER, &p, co_after(DB_MS), &arena, NULL, &err) != ERR_OK) {
+        LOG_DEBUG("calendars.list.unsaved", "a failed list is due again at once", F_ERR(&err));
+    }
+}
+
+static void run_job(void *arg)
+{
+    const struct job *job = arg;
+    struct err why = {0};
+    enum err_code rc = calendars_refresh(job->worker, job->connection, co_after(LIST_MS), &why);
+    if (rc != ERR_OK && rc != ERR_NOT_FOUND && rc != ERR_CANCELED) {
+        list_later(job, &why);
+    }
+}
+
+static enum err_code find_due(struct worker *w, struct arena *arena, struct job *jobs,
+                              size_t *ret_count, struct err *err)
+{
+    int16_t shards[TOPIC_SHARDS];
+    size_t n = 0;
+    const struct pg_result *r;
+    struct pg_session *s CLEANUP(pg_release_ptr) = NULL;
+    struct pg_params p;
+    *ret_count = 0;
+    for (int16_t shard = 0; shard < TOPIC_SHARDS; shard++) {
+        if (worker_owns_shard(w, shard)) {
+            shards[n++] = shard;
+        }
+    }
+    if (n == 0) {
+        return ERR_OK;
+    }
+    pg_params_init(&p, arena);
+    pg_add_i16_array(&p, shards, NULL, n);
+    pg_add_i64(&p, AT_ONCE);
+    enum err_code rc = pg_acquire(w->pool, co_after(DB_MS), &s, err);
+    if (rc == ERR_OK) {
+        rc = pg_exec(s, &SQL_CONNECTION_LISTS_DUE, &p, co_after(DB_MS), arena, &r, err);
+    }
+    for (size_t i = 0; rc == ERR_OK && i < pg_row_count(r); i++) {
+        jobs[i] = (struct job){.worker = w, .connection = pg_get_uuid(r, i, 0)};
+        *ret_count = i + 1;
+    }
+    return rc;
+}
+
+/* *ret_full: there may be more. */
+static enum err_code look(struct worker *w, bool *ret_full, struct err *err)
+{
+    struct arena arena CLEANUP(arena_fini);
+    struct job jobs[AT_ONCE];
+    struct co_group group;
+    size_t count = 0;
+    arena_init(&arena);
+    enum err_code rc = find_due(w, &arena, jobs, &count, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    co_group_init(&group, co_loop_current());
+    for (size_t i = 0; rc == ERR_OK && i < count; i++) {
+        rc = co_spawn(&group, "list", run_job, &jobs[i], err);
+    }
+    if (rc == ERR_OK) {
+        rc = co_group_join(&group, CO_FOREVER, err);
+    }
+    co_group_fini(&group);
+    *ret_full = count == AT_ONCE;
+    return rc;
+}
+
+void calendar_list_loop(void *worker)
+{
+    struct worker *w = worker;
+    bool full = false;
+    while (co_sleep(full ? 0 : LOOK_MS, NULL) == ERR_OK) {
+        struct err err;
+        full = false;
+        if (look(w, &full, &err) != ERR_OK && err.code != ERR_CANCELED) {
+            static struct log_limit limit;
+            int64_t dropped = 0;
+            if (log_limit_pass(&limit, co_now(), 10000, &dropped)) {
+                LOG_WARN("calendars.look.failed", "lists that are due cannot be read", F_ERR(&err),
+                         F_I64("dropped", dropped));
+            }
+        }
+    }
 }

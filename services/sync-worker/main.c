@@ -127,6 +127,9 @@ static enum err_code start(struct service_run *run, struct err *err)
         rc = co_spawn(run->group, "purge", purge_loop, w, err);
     }
     if (rc == ERR_OK) {
+        rc = co_spawn(run->group, "lists", calendar_list_loop, w, err);
+    }
+    if (rc == ERR_OK) {
         rc = start_engines(w, err);
     }
     if (rc != ERR_OK) {

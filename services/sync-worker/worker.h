@@ -111,6 +111,10 @@ extern const struct kafka_engine_ops commands_engine_ops;
 CO_FN MUST_CHECK enum err_code calendars_refresh(struct worker *w, struct uuid connection,
                                                  int64_t deadline, struct err *err);
 
+/* The coroutine that does it for the connections of our shards whose list is due: once a day, and
+ * soon where it never could be read. worker: the struct worker. Ends when it is cancelled. */
+CO_FN void calendar_list_loop(void *worker);
+
 /* purge.c: the coroutine that works off what connections and calendar choices left behind, for the
  * shards of the partitions that are ours; worker: the struct worker. Ends when it is cancelled. */
 CO_FN void purge_loop(void *worker);

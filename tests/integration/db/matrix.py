@@ -32,7 +32,8 @@ TABLES = {
         """id organization_id user_id provider account_id account_email access_token_encrypted
         refresh_token_encrypted token_version token_key_id access_token_expires_at granted_scopes
         oauth_client_id status status_reason status_changed_at sync_enabled conflict_policy
-        last_sync_at calendar_list_cursor calendar_list_read_at created_at updated_at""",
+        last_sync_at calendar_list_cursor calendar_list_read_at created_at updated_at
+        calendar_list_due_at""",
         {
             "authenticated": {"S": CARD, "U": only("sync_enabled", "conflict_policy"), "D": True},
             "service_role": {"S": CARD, "U": only("sync_enabled"), "D": True},

@@ -5,7 +5,7 @@ import urllib.parse
 import pytest
 
 from conftest import CALLBACK
-from fleet import wait_until
+from fleet import request, wait_until
 
 
 def test_start_answers_with_a_consent_page_that_has_pkce_and_a_state(fleet, person, db):
@@ -115,7 +115,6 @@ def test_missing_scope_makes_no_connection(fleet, person, db):
     form += [("account", person.account), ("decision", "accept"), ("granular", "1"),
              ("grant", "openid"), ("grant", "email"),
              ("grant", "https://www.googleapis.com/auth/calendar.freebusy")]
-    from fleet import request
     status, headers, _ = request("POST", f"{parts.scheme}://{parts.netloc}{parts.path}",
                                  urllib.parse.urlencode(form),
                                  {"Content-Type": "application/x-www-form-urlencoded"})
@@ -155,7 +154,7 @@ def test_who_belongs_to_several_organisations_has_to_name_one(fleet, person, db)
     assert (status, body["error"]["code"]) == (400, "organization_required")
 
 
-def test_a_listing_that_fails_does_not_undo_the_connection(fleet, person):
+def test_a_listing_that_fails_does_not_undo_the_connection(fleet, person, db):
     fleet.simulator.admin("POST", "/faults", {
         "kind": "error", "status": 500, "reason": "backendError",
         "contains": "/users/me/calendarList", "account": person.account, "next": 50})
@@ -166,6 +165,51 @@ def test_a_listing_that_fails_does_not_undo_the_connection(fleet, person):
     assert status == 200 and body["calendars"] == 0 and body["hint"]
     person.connection = body["connection_id"]
     assert "list of calendars" in person.get()["next_step"]
+    db.execute("UPDATE ce_calendar_connections SET calendar_list_due_at = now() WHERE id = %s",
+               (person.connection,))
+    person.synced()
+    assert person.one("SELECT calendar_list_due_at > now() + interval '23 hours' "
+                      "FROM ce_calendar_connections WHERE id = %s")
+
+
+def test_the_list_is_read_again_every_day(fleet, person, db):
+    gone = fleet.simulator.admin("POST", "/calendars",
+                                 {"account": person.account, "summary": "Second"})
+    fleet.simulator.insert(person.account, {
+        "summary": "x", "start": {"dateTime": "2027-01-05T09:00:00Z"},
+        "end": {"dateTime": "2027-01-05T10:00:00Z"}}, gone["id"])
+    person.connect().synced()
+    db.execute("UPDATE calfleet.calendars SET synced = false WHERE connection_id = %s "
+               "AND is_primary", (person.connection,))
+    rows = "SELECT count(*) FROM ce_calendar_events WHERE connection_id = %s"
+    assert person.one(rows) == 1
+    fleet.simulator.admin("DELETE", f"/calendars/{gone['id']}")
+    new = fleet.simulator.admin("POST", "/calendars",
+                                {"account": person.account, "summary": "Third"})
+    db.execute("UPDATE ce_calendar_connections SET calendar_list_due_at = now() WHERE id = %s",
+               (person.connection,))
+
+    def listed():
+        return dict(db.execute("SELECT provider_calendar_id, synced FROM calfleet.calendars "
+                               "WHERE connection_id = %s", (person.connection,)).fetchall())
+    wait_until(lambda: listed() == {person.account: False, new["id"]: True}, 15,
+               "the new list, with the choice kept")
+    wait_until(lambda: person.one(rows) == 0, 15, "the rows of the calendar that is gone")
+
+
+def test_a_list_that_cannot_be_read_waits(fleet, person, db):
+    person.connect().synced()
+    fleet.simulator.admin("POST", "/faults", {
+        "kind": "dark", "contains": "/users/me/calendarList", "account": person.account})
+    try:
+        db.execute("UPDATE ce_calendar_connections SET calendar_list_due_at = now() "
+                   "WHERE id = %s", (person.connection,))
+        wait_until(lambda: person.one("SELECT calendar_list_due_at > now() + interval '50 min' "
+                                      "FROM ce_calendar_connections WHERE id = %s"), 15,
+                   "it is put off")
+    finally:
+        fleet.simulator.admin("DELETE", "/faults")
+    assert len(person.get()["calendars"]) == 1
 
 
 @pytest.mark.parametrize("point", ["connect.after_begin", "connect.after_exchange",

@@ -14,8 +14,8 @@
 -- > id uuid
 INSERT INTO public.ce_calendar_connections AS c (id, organization_id, user_id, provider, account_id,
     account_email, access_token_encrypted, refresh_token_encrypted, token_version,
-    access_token_expires_at, token_key_id, granted_scopes, oauth_client_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12)
+    access_token_expires_at, token_key_id, granted_scopes, oauth_client_id, calendar_list_due_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11, $12, now() + interval '30 seconds')
 ON CONFLICT (organization_id, user_id, provider, account_id) DO UPDATE
 SET account_email = excluded.account_email,
     access_token_encrypted = excluded.access_token_encrypted,
@@ -25,6 +25,7 @@ SET account_email = excluded.account_email,
     token_key_id = excluded.token_key_id,
     granted_scopes = excluded.granted_scopes,
     oauth_client_id = excluded.oauth_client_id,
+    calendar_list_due_at = excluded.calendar_list_due_at, -- read at once, by who stores this
     status = 'active', status_reason = NULL,
     status_changed_at = CASE WHEN c.status = 'active' THEN c.status_changed_at ELSE now() END,
     updated_at = now()

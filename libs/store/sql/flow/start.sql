@@ -12,5 +12,5 @@
 -- > expires_at timestamptz
 INSERT INTO calfleet.oauth_flows (id, state_hash, organization_id, user_id, provider,
     oauth_client_id, verifier_encrypted, nonce_hash, redirect_uri, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + $10 * interval '1 millisecond')
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, now() + $10::bigint * interval '1 millisecond')
 RETURNING expires_at

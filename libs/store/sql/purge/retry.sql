@@ -4,5 +4,5 @@
 -- $3 text stable code
 -- $4 boolean whether it counts as an attempt
 UPDATE calfleet.purges
-SET attempts = attempts + $4::boolean::integer, due_at = now() + $2 * interval '1 millisecond', last_error = $3
+SET attempts = attempts + $4::boolean::integer, due_at = now() + $2::bigint * interval '1 millisecond', last_error = $3
 WHERE id = $1
