@@ -219,8 +219,12 @@ void random_rule(struct random *r, bool fine, struct buf *out)
         add_list(r, out, ";BYHOUR=", 0, 23, false);
         by = true;
     }
-    if (chance(r, 10)) {
+    if (chance(r, 8)) {
         add_list(r, out, ";BYMINUTE=", 0, 59, false);
+        by = true;
+    }
+    if (chance(r, 8)) {
+        add_list(r, out, ";BYSECOND=", 0, 59, false);
         by = true;
     }
     if (by && chance(r, 5)) {

@@ -37,6 +37,10 @@ static void test_overlap_takes_the_first(void **state UNUSED)
                 at_of("20261101T053000Z", calendar_zone_utc()));
     assert_expands("Europe/Paris", "20261024T023000", "RRULE:FREQ=DAILY;COUNT=3", "20261001T000000",
                    "20261101T000000", "2026-10 24-26");
+    /* Also where the walk comes from behind: a second rule begins again at the start. */
+    assert_expands("Europe/Paris", "20261024T023000",
+                   "RRULE:FREQ=DAILY;COUNT=5\nRRULE:FREQ=WEEKLY;BYDAY=SU;COUNT=3",
+                   "20261001T000000", "20261201T000000", "2026-10 24-28 | 2026-11 1");
     /* UNTIL between the two of them leaves the first one in */
     assert_expands("Europe/Paris", "20261024T023000", "RRULE:FREQ=DAILY;UNTIL=20261025T010000Z",
                    "20261001T000000", "20261101T000000", "2026-10 24 25");
@@ -74,6 +78,42 @@ static void test_end_follows_exactly_and_by_days(void **state UNUSED)
     assert_true(o[1].end_at == o[2].start_at);
 }
 
+static void test_long_ones_reach_into_the_window(void **state UNUSED)
+{
+    struct arena arena CLEANUP(arena_fini);
+    struct calendar_occurrence *o;
+    size_t n;
+    arena_init(&arena);
+    struct calendar_series s =
+        series_of(&arena, "Europe/Paris", "20260302", "20260308", "RRULE:FREQ=WEEKLY");
+    int64_t at = at_of("20260520T120000", s.zone); /* a Wednesday */
+    assert_int_equal(calendar_expand(&s, at, at + 1, &arena, &o, &n, NULL), ERR_OK);
+    assert_int_equal(n, 1);
+    assert_true(o[0].start_at == at_of("20260518T000000", s.zone));
+    assert_true(o[0].end_at == at_of("20260524T000000", s.zone));
+    s = series_of(&arena, "Europe/Paris", "20260302T090000", "20260306T170000",
+                  "RRULE:FREQ=WEEKLY");
+    assert_int_equal(calendar_expand(&s, at, at + 1, &arena, &o, &n, NULL), ERR_OK);
+    assert_int_equal(n, 1);
+    assert_true(o[0].start_at == at_of("20260518T090000", s.zone));
+}
+
+static void test_periods_have_their_own_ends(void **state UNUSED)
+{
+    struct arena arena CLEANUP(arena_fini);
+    struct calendar_occurrence *o;
+    size_t n;
+    arena_init(&arena);
+    struct calendar_series s =
+        series_of(&arena, "UTC", "20260302T090000", NULL,
+                  "RDATE;VALUE=PERIOD:20260303T090000Z/PT3H,20260304T090000Z/20260304T093000Z");
+    assert_int_equal(calendar_expand(&s, INT64_MIN, INT64_MAX, &arena, &o, &n, NULL), ERR_OK);
+    assert_int_equal(n, 3);
+    assert_true(o[0].end_at - o[0].start_at == 3600000);
+    assert_true(o[1].end_at - o[1].start_at == 3 * 3600000);
+    assert_true(o[2].end_at - o[2].start_at == 1800000);
+}
+
 static void test_exdate_and_rdate(void **state UNUSED)
 {
     static const char from[] = "20260101T000000";
@@ -91,6 +131,8 @@ static void test_exdate_and_rdate(void **state UNUSED)
                    "RRULE:FREQ=DAILY;COUNT=3\nEXDATE;TZID=Europe/Paris:20260106T000000", from, to,
                    "2026-01 5 7");
     assert_expands("Europe/Paris", "20260105T090000", "RDATE:20260110T080000Z", from, to,
+                   "2026-01 5 10");
+    assert_expands("Europe/Paris", "20260105T090000", "RDATE;VALUE=DATE:20260110", from, to,
                    "2026-01 5 10");
     /* What is given twice comes once */
     assert_expands("Europe/Paris", "20260105T090000",
@@ -144,6 +186,9 @@ static void test_first_occurrence_belongs_and_counts(void **state UNUSED)
 
 static void test_leap_days_and_short_months(void **state UNUSED)
 {
+    /* 30 December 2024 is in week 1 of 2025: two years on from there is 2027 */
+    assert_expands("UTC", "20241230", "RRULE:FREQ=YEARLY;INTERVAL=2;BYWEEKNO=1", "20240101T000000",
+                   "20280101T000000", "2024-12 30 | 2027-01 4");
     assert_expands("UTC", "20240229", "RRULE:FREQ=YEARLY", "20240101T000000", "20340101T000000",
                    "2024-02 29 | 2028-02 29 | 2032-02 29");
     assert_expands("UTC", "20260131", "RRULE:FREQ=MONTHLY;COUNT=4", "20260101T000000",
@@ -163,6 +208,9 @@ static void test_window_shows_what_overlaps_it(void **state UNUSED)
     /* 96 times seven months are 56 years */
     assert_expands("UTC", "19700101T090000", "RRULE:FREQ=MONTHLY;INTERVAL=7", "20260101T000000",
                    "20270101T000000", "2026-01 1 | 2026-08 1");
+    /* west of Greenwich the wall clock is behind the window's UTC */
+    assert_expands("America/New_York", "20260101T090000", "RRULE:FREQ=DAILY", "20260201T090000",
+                   "20260202T000000", "2026-02 1");
     /* half-open: what ends at the window's begin or begins at its end is outside */
     assert_expands("UTC", "20260101T090000", "RRULE:FREQ=DAILY", "20260201T100000",
                    "20260203T090000", "2026-02 2");
@@ -276,6 +324,8 @@ int main(void)
         cmocka_unit_test(test_overlap_takes_the_first),
         cmocka_unit_test(test_hours_within_a_gap_come_once),
         cmocka_unit_test(test_end_follows_exactly_and_by_days),
+        cmocka_unit_test(test_long_ones_reach_into_the_window),
+        cmocka_unit_test(test_periods_have_their_own_ends),
         cmocka_unit_test(test_exdate_and_rdate),
         cmocka_unit_test(test_until_is_inclusive_in_each_form),
         cmocka_unit_test(test_first_occurrence_belongs_and_counts),

@@ -253,7 +253,7 @@ static void test_days_weeks_months_and_years(void **state UNUSED)
 
 static void test_hours_minutes_and_seconds(void **state UNUSED)
 {
-    run_random(UINT64_C(0x5ec0), true, 150, 2, 50000);
+    run_random(UINT64_C(0x5ec0), true, 500, 1, 50000);
 }
 
 int main(void)

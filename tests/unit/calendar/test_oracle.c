@@ -41,8 +41,8 @@ static bool libical_differs(const struct calendar_rule *r)
     bool by_week = r->week_nos != 0;
     return (r->freq == CALENDAR_DAILY && r->month_days_minus != 0) ||
            (r->freq == CALENDAR_YEARLY && by_month_day && r->months == 0) ||
-           (r->set_pos.any && (r->freq < CALENDAR_MONTHLY || r->minutes != 0 || r->hours != 0 ||
-                               r->any_nth || r->month_days_minus != 0)) ||
+           (r->set_pos.any && (r->freq < CALENDAR_MONTHLY || r->seconds != 0 || r->minutes != 0 ||
+                               r->hours != 0 || r->any_nth || r->month_days_minus != 0)) ||
            r->week_nos_minus != 0 ||
            (by_week &&
             (r->interval > 1 || r->set_pos.any || r->week_start != 0 || r->weekdays == 0));

@@ -69,9 +69,11 @@ static void test_rules_print_as_they_are(void **state UNUSED)
         "FREQ=SECONDLY;UNTIL=20260101T120000;BYSECOND=0,59;BYMINUTE=0;BYHOUR=23",
         "FREQ=DAILY;UNTIL=20260101",
     };
+    struct calendar_rule rule;
+    assert_int_equal(calendar_rule_parse(STR("FREQ=DAILY;BYSECOND=60"), &rule, NULL), ERR_OK);
+    assert_true(rule.seconds == UINT64_C(1) << 59); /* a leap second is the one before */
     for (size_t i = 0; i < ARRAY_LEN(same); i++) {
         struct buf out CLEANUP(buf_fini);
-        struct calendar_rule rule;
         buf_init(&out, 1000);
         assert_int_equal(calendar_rule_parse(str_c(same[i]), &rule, NULL), ERR_OK);
         calendar_rule_print(&rule, &out);

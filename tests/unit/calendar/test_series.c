@@ -91,6 +91,11 @@ static void test_exceptions_take_their_places(void **state UNUSED)
         exception("moved", timed("20260323T090000"), "20260324T110000", "20260324T120000"),
         exception("gone", timed("20260330T090000"), NULL, NULL),
     };
+    struct calendar_event with_times = events[1]; /* as some answers have it */
+    with_times.start = timed("20260330T090000");
+    with_times.end = timed("20260330T100000");
+    assert_string_equal(shown(&m, &with_times, 1, FROM, TO),
+                        "m 0316T0900, m 0323T0900, m 0406T0900");
     assert_string_equal(shown(&m, NULL, 0, FROM, TO),
                         "m 0316T0900, m 0323T0900, m 0330T0900, m 0406T0900");
     assert_string_equal(shown(&m, events, 2, FROM, TO),
@@ -153,6 +158,48 @@ static void test_all_day_series_are_keyed_by_date(void **state UNUSED)
     assert_string_equal(shown(&t, dated, 1, FROM, TO), "m 0316T0900, m 0330T0900, m 0406T0900");
 }
 
+/* A calendar in New York: midnight UTC is the evening before, yet names the date. */
+static void test_midnight_utc_names_the_date_in_the_west(void **state UNUSED)
+{
+    struct arena arena CLEANUP(arena_fini);
+    struct calendar_instance *found;
+    size_t n;
+    struct calendar_event m = master_event();
+    m.start = whole_day("20260316");
+    m.end = whole_day("20260317");
+    const struct calendar_moment utc = {.set = true,
+                                        .at = at_of("20260323T000000Z", calendar_zone_utc())};
+    const struct calendar_event gone = exception("gone", utc, NULL, NULL);
+    const struct calendar_event *list[] = {&gone};
+    struct calendar_series_rows rows = {.master = &m,
+                                        .exceptions = list,
+                                        .exception_count = 1,
+                                        .zone = STR("America/New_York"),
+                                        .zones = zones};
+    arena_init(&arena);
+    assert_int_equal(
+        calendar_series_instances(&rows, INT64_MIN, INT64_MAX, &arena, &found, &n, NULL), ERR_OK);
+    assert_int_equal(n, 3);
+    assert_int_equal(found[1].original_date.day, 30);
+}
+
+static void test_a_series_keeps_its_own_zone(void **state UNUSED)
+{
+    /* 09:00 in New York is 14:00 in Paris, but 15:00 once New York has moved on 8 March. */
+    struct calendar_event m = master_event();
+    m.start = (struct calendar_moment){.set = true,
+                                       .at = at_of("20260302T140000Z", calendar_zone_utc()),
+                                       .zone = STR("America/New_York")};
+    m.end = m.start;
+    m.end.at += 3600000;
+    assert_string_equal(shown(&m, NULL, 0, FROM, TO),
+                        "m 0302T1500, m 0309T1400, m 0316T1400, m 0323T1400");
+    /* A name that nobody knows: the calendar's. */
+    m.start.zone = STR("Nowhere/At/All");
+    assert_string_equal(shown(&m, NULL, 0, FROM, TO),
+                        "m 0302T1500, m 0309T1500, m 0316T1500, m 0323T1500");
+}
+
 static void test_single_events_and_exdates(void **state UNUSED)
 {
     static const struct str lines[] = {{"RRULE:FREQ=WEEKLY;COUNT=4", 25},
@@ -207,6 +254,8 @@ int main(void)
         cmocka_unit_test(test_exceptions_move_in_and_out_of_the_window),
         cmocka_unit_test(test_orphans_stand_for_themselves),
         cmocka_unit_test(test_all_day_series_are_keyed_by_date),
+        cmocka_unit_test(test_midnight_utc_names_the_date_in_the_west),
+        cmocka_unit_test(test_a_series_keeps_its_own_zone),
         cmocka_unit_test(test_single_events_and_exdates),
         cmocka_unit_test(test_spans_of_instances),
         cmocka_unit_test(test_a_broken_rule_is_told),

@@ -185,6 +185,14 @@ static void test_footers(void **state UNUSED)
         }
         calendar_zone_free(z);
     }
+    /* J60 is 1 March in leap years as well, zero-based 59 is 29 February. */
+    int64_t leap_day = at_of("20480229T180000Z", calendar_zone_utc());
+    assert_int_equal(parse_made(0, 0, "AAA3BBB,J60,J300", &z), ERR_OK);
+    assert_int_equal(calendar_zone_offset(z, leap_day), -10800);
+    calendar_zone_free(z);
+    assert_int_equal(parse_made(0, 0, "AAA3BBB,59,300", &z), ERR_OK);
+    assert_int_equal(calendar_zone_offset(z, leap_day), -7200);
+    calendar_zone_free(z);
     static const char *const bad[] = {"CET",
                                       "-1",
                                       "CET-1CEST",
