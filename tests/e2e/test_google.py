@@ -291,8 +291,8 @@ def test_paused_connection_is_said(fleet, person):
 def book(fleet, person, days, hour, key, title="Meeting", **more):
     return fleet.call("POST", "/functions/v1/calendar-schedule", {
         "action": "create", "organization_id": person.user.organization,
-        "connection_id": person.connection, "title": title, "start": at(days, hour).isoformat(),
-        "end": at(days, hour, 30).isoformat(), **more},
+        "connection_id": person.connection, "title": title,
+        "start_at": at(days, hour).isoformat(), "end_at": at(days, hour, 30).isoformat(), **more},
         user=person.user, headers={"Idempotency-Key": key})
 
 

@@ -105,8 +105,8 @@ class Tour:
         start += datetime.timedelta(days=5)
         order = {"action": "create", "organization_id": self.user.organization,
                  "connection_id": self.connection, "title": "Scheduled by calfleet",
-                 "start": start.isoformat(),
-                 "end": (start + datetime.timedelta(minutes=30)).isoformat()}
+                 "start_at": start.isoformat(),
+                 "end_at": (start + datetime.timedelta(minutes=30)).isoformat()}
         status, body, _ = fleet.call("POST", "/functions/v1/calendar-schedule", order,
                                      user=self.user,
                                      headers={"Idempotency-Key": f"demo-{time.time_ns()}"})
