@@ -111,9 +111,12 @@ static enum kafka_verdict run_question(void *ctx, struct kafka_run *run, struct 
     return verdict;
 }
 
+/* Equal questions meet here by their key, and share what Redis keeps; they are not put in line: one
+ * that waits for a slow provider would use up the time of those behind it. */
 static enum kafka_class classify(void *ctx UNUSED, const struct kafka_record *record UNUSED,
                                  struct kafka_core_item *item, const char **ret_error_class UNUSED)
 {
+    item->key = (struct str){0};
     item->priority = KAFKA_INTERACTIVE;
     return KAFKA_CLASS_WORK;
 }

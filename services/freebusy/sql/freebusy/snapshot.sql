@@ -59,7 +59,7 @@ asked AS MATERIALIZED (
      FROM may
      JOIN public.ce_calendar_connections c ON c.organization_id = may.organization_id
      JOIN unnest($5::text[]) WITH ORDINALITY AS a (address, n) ON lower(c.account_email) = a.address
-     WHERE may.may AND c.status <> 'disconnecting'
+     WHERE may.may AND cardinality($5::text[]) > 0 AND c.status <> 'disconnecting'
      ORDER BY a.n, c.user_id <> $1, c.created_at, c.id)),
 rights AS MATERIALIZED (
     SELECT r.user_id, r.level
