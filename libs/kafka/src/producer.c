@@ -103,10 +103,16 @@ static bool resend(struct link *link, struct flight *f, const rd_kafka_message_t
     return rc == RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+static void replace(struct link *link);
+
 static void on_report(struct link *link, const rd_kafka_message_t *m)
 {
     struct flight *f = m->_private;
     struct kafka_producer *p = link->producer;
+    if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR &&
+        rd_kafka_fatal_error(link->handle->rk, NULL, 0) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        replace(link); /* the reports can come before the error's own event */
+    }
     if (m->err == RD_KAFKA_RESP_ERR_NO_ERROR) {
         land(f, ERR_OK, NULL);
     } else if (!(link->leaving && !p->closed && resend(current(p), f, m))) {
@@ -374,35 +380,46 @@ static rd_kafka_headers_t *headers_of(const struct kafka_message *message)
     return headers;
 }
 
-enum err_code kafka_produce_start(struct kafka_producer *p, const struct kafka_message *message,
-                                  struct kafka_delivery *d, struct err *err)
+static rd_kafka_resp_err_t send_by(struct link *link, size_t topic,
+                                   const struct kafka_message *message, struct flight *f)
 {
-    d->flight = NULL;
-    if (p->closed) {
-        return ERR_SET(err, ERR_CLOSED, "the producer is closed");
-    }
-    struct link *link = current(p);
-    size_t index;
-    rd_kafka_topic_t *topic = topic_find(link, message->topic, &index);
-    if (topic == NULL) {
-        return ERR_SET(err, ERR_INVALID, "topic %s is not one of the producer's", message->topic);
-    }
-    struct flight *f = xcalloc(1, sizeof *f);
-    *f = (struct flight){.producer = p,
-                         .delivery = d,
-                         .topic = p->opts.topics[index],
-                         .sent_at = co_loop_now(p->loop),
-                         .sent_ns = co_clock_ns()};
     rd_kafka_headers_t *headers = headers_of(message);
     rd_kafka_resp_err_t code = rd_kafka_producev(
-        link->handle->rk, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(message->partition),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        link->handle->rk, RD_KAFKA_V_RKT(link->topics[topic]),
+        RD_KAFKA_V_PARTITION(message->partition), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
         RD_KAFKA_V_KEY((void *)(uintptr_t)message->key.ptr, message->key.len),
         RD_KAFKA_V_VALUE((void *)(uintptr_t)message->value.ptr, message->value.len),
         RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_TIMESTAMP(message->timestamp), RD_KAFKA_V_OPAQUE(f),
         RD_KAFKA_V_END);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         rd_kafka_headers_destroy(headers);
+    }
+    return code;
+}
+
+enum err_code kafka_produce_start(struct kafka_producer *p, const struct kafka_message *message,
+                                  struct kafka_delivery *d, struct err *err)
+{
+    size_t topic;
+    d->flight = NULL;
+    if (p->closed) {
+        return ERR_SET(err, ERR_CLOSED, "the producer is closed");
+    }
+    if (topic_find(current(p), message->topic, &topic) == NULL) {
+        return ERR_SET(err, ERR_INVALID, "topic %s is not one of the producer's", message->topic);
+    }
+    struct flight *f = xcalloc(1, sizeof *f);
+    *f = (struct flight){.producer = p,
+                         .delivery = d,
+                         .topic = p->opts.topics[topic],
+                         .sent_at = co_loop_now(p->loop),
+                         .sent_ns = co_clock_ns()};
+    rd_kafka_resp_err_t code = send_by(current(p), topic, message, f);
+    if (code == RD_KAFKA_RESP_ERR__FATAL) { /* before its event came to us */
+        replace(current(p));
+        code = send_by(current(p), topic, message, f);
+    }
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         free(f);
         metric_inc(METRIC_KAFKA_PRODUCE_FAILURES, err_code_name(kafka_err_code(code)));
         return kafka_err(err, code, "produce");

@@ -218,7 +218,7 @@ static int env_int(const char *name, int otherwise)
 
 static void test_core_keeps_its_promises_under_random_faults(void **state UNUSED)
 {
-    int seeds = env_int("CALFLEET_MODEL_SEEDS", 3000);
+    int seeds = env_int("CALFLEET_MODEL_SEEDS", 1500);
     int steps = env_int("CALFLEET_MODEL_STEPS", 1200);
     int only = env_int("CALFLEET_MODEL_SEED", 0);
     char reason[200];
