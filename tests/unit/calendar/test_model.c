@@ -256,11 +256,29 @@ static void test_hours_minutes_and_seconds(void **state UNUSED)
     run_random(UINT64_C(0x5ec0), true, 500, 1, 50000);
 }
 
+/* What chance rarely makes: positions and jumps within units. */
+static void test_chosen_rules(void **state UNUSED)
+{
+    static const char *const rules[] = {
+        "FREQ=MINUTELY;BYSECOND=10,20,30;BYSETPOS=2,-1",
+        "FREQ=MINUTELY;INTERVAL=7;BYHOUR=3,4,20;BYMINUTE=5,6,59;BYSECOND=0,59",
+        "FREQ=HOURLY;INTERVAL=5;BYMINUTE=0,30;BYSECOND=1,59;BYSETPOS=-1,2",
+        "FREQ=SECONDLY;INTERVAL=7;BYMINUTE=1,3,58",
+        "FREQ=SECONDLY;INTERVAL=61;BYHOUR=0,12,23;BYMINUTE=0,59",
+        "FREQ=SECONDLY;INTERVAL=3601;BYSECOND=0,1,2,3,4,5,6,7",
+        "FREQ=DAILY;BYHOUR=1,2;BYMINUTE=3,4;BYSECOND=5,6;BYSETPOS=1,8,-2",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
+        assert_true(check(rules[i], wall_named("20260101T000307"), 3) > 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_days_weeks_months_and_years),
         cmocka_unit_test(test_hours_minutes_and_seconds),
+        cmocka_unit_test(test_chosen_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
