@@ -1,6 +1,7 @@
 """A consent from its start to a connection, and all that may go wrong on the way."""
 
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -216,6 +217,7 @@ def test_a_list_that_cannot_be_read_waits(fleet, person, db):
                                    "connect.before_commit"])
 def test_killed_during_the_exchange_it_is_never_done_twice(fleet, person, db, tmp_path, point):
     ticket = person.ticket()
+    asked = len(person.calls("/token"))
     fleet.restart("sync-worker", {"CALFLEET_FAILPOINTS": f"{point}=kill",
                                   "CALFLEET_FAILPOINT_LOG": str(tmp_path / "passed")})
     try:
@@ -225,11 +227,46 @@ def test_killed_during_the_exchange_it_is_never_done_twice(fleet, person, db, tm
         assert (tmp_path / "passed").read_text().strip() == point
     finally:
         fleet.restart("sync-worker")
-    asked = len(person.calls("/token"))
     status, body = wait_until(lambda: (lambda r: r if r[0] == 409 else None)(
         person.exchange(ticket)), 30, "the word that it is in doubt")
     assert body["error"]["code"] == "exchange_in_doubt"
-    assert len(person.calls("/token")) == asked
+    assert len(person.calls("/token")) - asked == (0 if point == "connect.after_begin" else 1)
     person.connect().synced()
     assert db.execute("SELECT count(*) FROM ce_calendar_connections WHERE user_id = %s",
                       (person.user.id,)).fetchone() == (1,)
+
+
+def test_killed_before_the_exchange_began_it_is_done_once(fleet, person, db, tmp_path):
+    ticket = person.ticket()
+    asked = len(person.calls("/token"))
+    fleet.restart("sync-worker", {"CALFLEET_FAILPOINTS": "connect.before_begin=kill",
+                                  "CALFLEET_FAILPOINT_LOG": str(tmp_path / "passed")})
+    try:
+        fleet.call("POST", CALLBACK, {"ticket": ticket}, user=person.user, timeout=60)
+        assert (tmp_path / "passed").read_text().strip() == "connect.before_begin"
+    finally:
+        fleet.restart("sync-worker")
+    wait_until(lambda: person.exchange(ticket)[0] == 200, 30, "the exchange")
+    assert len(person.calls("/token")) - asked == 1
+    assert db.execute("SELECT count(*) FROM ce_calendar_connections WHERE user_id = %s",
+                      (person.user.id,)).fetchone() == (1,)
+
+
+def test_two_who_post_the_same_ticket_at_once_make_one_exchange(fleet, person):
+    ticket = person.ticket()
+    asked = len(person.calls("/token"))
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: person.exchange(ticket), range(4)))
+    assert {status for status, _ in answers} <= {200, 409}
+    assert 200 in {status for status, _ in answers}
+    assert len(person.calls("/token")) - asked == 1
+
+
+def test_tokens_are_not_in_the_logs_nor_readable_in_the_database(fleet, person, db):
+    person.connect().synced()
+    rows = str(db.execute("SELECT access_token_encrypted, refresh_token_encrypted "
+                          "FROM ce_calendar_connections").fetchall())
+    assert "v1.1." in rows
+    for begins in ("ya29.", "1//0g"):  # what the provider's tokens begin with
+        assert begins not in rows and begins not in fleet.logs()
+    assert person.account not in (fleet.dir / "sync-worker.log").read_text()
