@@ -12,7 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools" / "fleet"))
 
-from fleet import Fleet, FleetError, Stack, free_port, request, wait_until  # noqa: E402,F401
+from fleet import (  # noqa: E402,F401
+    SERVICES, Fleet, FleetError, Process, Simulator, Stack, free_port, request, wait_until)
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -80,10 +81,10 @@ class Bench:
             raise FleetError(f"{name} ended with {done.returncode}: {done.stderr.strip()}")
         return json.loads(done.stdout.splitlines()[-1])
 
-    def fleet(self, name, services, **kwargs):
+    def fleet(self, name, services, kind=None, **kwargs):
         database = f"calfleet_bench_{name}_{os.getpid()}"
-        fleet = BenchFleet(self.bin, self.work / name, self.stack, database, services=services,
-                           **kwargs)
+        fleet = (kind or BenchFleet)(self.bin, self.work / name, self.stack, database,
+                                     services=services, **kwargs)
         fleet.nice = self.nice
         return fleet
 
