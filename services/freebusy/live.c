@@ -112,8 +112,12 @@ static void ask_entry(void *arg)
     if (rc == ERR_OK) {
         return;
     }
-    LOG_WARN("freebusy.provider.failed", "a calendar could not be asked for its busy times",
-             F_UUID("connection", x->connection->id), F_ERR(&err));
+    static struct log_limit limit;
+    int64_t dropped = 0;
+    if (log_limit_pass(&limit, co_now(), 1000, &dropped)) {
+        LOG_WARN("freebusy.provider.failed", "a provider could not be asked for busy times",
+                 F_UUID("connection", x->connection->id), F_ERR(&err), F_I64("dropped", dropped));
+    }
     for (size_t i = 0; i < count; i++) {
         asked[i]->live_code = why(&err);
     }

@@ -5,11 +5,12 @@
  *      "busy": [{"start", "end", "show_as"}],   null: nothing is known
  *      "sources": [{"connection", "calendar", "source", "computed_at", "read_at", "covered",
  *                   "fresh"}],
- *      "errors": [{"code", "message", "connection", "calendar", "provider"}],
+ *      "errors": [{"code", "message", "connection", "calendar", "provider", "reason"}],
  *      "partial": whether something is known to be missing, "complete": nothing is in doubt}]}
  *
- * Never "free" because something could not be read: whoever is not complete has an error that says
- * why, and who is not known at all has no list. */
+ * "provider" says why the provider did not answer, "reason" why the last read failed (for those who
+ * see details). Never "free" because something could not be read: whoever is not complete has an
+ * error that says why, and who is not known at all has no list. */
 #include "freebusy.h"
 
 #include "calendar/time.h"
@@ -205,6 +206,10 @@ static void put_error(struct json_writer *w, const struct fb_person *p,
     }
     if (calendar != NULL && calendar->live_code != NULL && calendar->code == code) {
         json_member_c(w, "provider", calendar->live_code);
+    }
+    if (calendar != NULL && calendar->park_reason.len > 0 && calendar->code == code &&
+        p->level > FB_LEVEL_SPANS) {
+        json_member_str(w, "reason", calendar->park_reason);
     }
     json_close(w, '}');
 }

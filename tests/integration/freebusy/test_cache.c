@@ -188,12 +188,43 @@ static void test_changed_meanwhile(void **state UNUSED)
     scene_run(changed_meanwhile);
 }
 
+static void change_on(void *arg)
+{
+    struct scene *s = arg;
+    while (co_sleep(30, NULL) == ERR_OK) {
+        add_span(s, &of_ana, s->base + 12 * HOUR, s->base + 13 * HOUR, "tentative");
+    }
+}
+
+/* A calendar that changes all the time, as in a first import, is answered all the same. */
+static void changing_all_the_time(struct scene *s)
+{
+    struct co_group group;
+    of_ana = link_account(s, ANA_ID, ORG1, ANA);
+    add_span(s, &of_ana, s->base + 9 * HOUR, s->base + 10 * HOUR, "busy");
+    co_group_init(&group, co_loop_current());
+    set_failpoints("freebusy.after_snapshot=delay:150");
+    assert_int_equal(co_spawn(&group, "change", change_on, s, NULL), ERR_OK);
+    const struct json *p = ask_day(s, ANA_ID, ANA_ID);
+    set_failpoints("");
+    co_group_fini(&group);
+    assert_int_equal(busy_count(p), 2);
+    assert_true(str_eq_c(source_of(p), "store"));
+    assert_true(is_complete(p));
+}
+
+static void test_changing_all_the_time(void **state UNUSED)
+{
+    scene_run(changing_all_the_time);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exact_invalidation), cmocka_unit_test(test_by_counter_alone),
-        cmocka_unit_test(test_across_blocks),      cmocka_unit_test(test_redis_dies),
-        cmocka_unit_test(test_redis_hangs),        cmocka_unit_test(test_changed_meanwhile),
+        cmocka_unit_test(test_exact_invalidation),    cmocka_unit_test(test_by_counter_alone),
+        cmocka_unit_test(test_across_blocks),         cmocka_unit_test(test_redis_dies),
+        cmocka_unit_test(test_redis_hangs),           cmocka_unit_test(test_changed_meanwhile),
+        cmocka_unit_test(test_changing_all_the_time),
     };
     return cmocka_run_group_tests(tests, scene_start, scene_stop);
 }

@@ -101,7 +101,8 @@ static void test_provider_slow(void **state UNUSED)
 
 static size_t provider_calls(struct scene *s)
 {
-    const struct json *journal = world_admin(s->world, "GET", "/journal?path=/calendar/v3/freeBusy", NULL);
+    const struct json *journal =
+        world_admin(s->world, "GET", "/journal?path=/calendar/v3/freeBusy", NULL);
     const struct json *calls = json_get(journal, "calls");
     assert_non_null(calls);
     return calls->count;

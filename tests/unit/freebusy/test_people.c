@@ -168,6 +168,12 @@ static void test_unknown_calendar(void **state UNUSED)
     assert_false(flag(json_get(p, "sources")->first, "fresh"));
     assert_int_equal(json_get(p, "busy")->count, 2); /* what is stored is told all the same */
 
+    c->park_reason = STR("throttled");
+    error = only_error(written(s), "stale");
+    assert_true(str_eq_c(json_str_or_empty(error, "reason"), "throttled"));
+    s->person.level = FB_LEVEL_SPANS;
+    assert_null(json_get(only_error(written(s), "stale"), "reason"));
+
     c->source = FB_SOURCE_NONE;
     c->span_count = 0;
     s->connection.calendar_count = 1;
