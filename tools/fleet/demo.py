@@ -175,8 +175,8 @@ def main():
         with fleet:
             if not options.ics:
                 fleet.simulator.admin("POST", "/generate", {
-                    "account": ACCOUNT, "calendar": "primary", "count": 200, "series": 10,
-                    "exceptions": 5, "all_day": 10, "dst": 5, "seed": 1})
+                    "account": ACCOUNT, "calendar": "primary", "count": 200, "series": 5,
+                    "exceptions": 20, "all_day": 2, "dst": 50, "seed": 1})
             tour = Tour(fleet, began)
             tour.run()
             progress("the tour is done: everything works")
