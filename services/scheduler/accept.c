@@ -125,5 +125,8 @@ enum err_code accept_command(struct acceptance *a, accept_fn fn, struct err *err
     if (rc == ERR_OK) {
         rc = settle(c->scheduler, a->entry.id, 1, c->arena, &status, &answer, err);
     }
+    if (rc == ERR_CONFLICT) {
+        return ledger_repeat(c, &a->entry, err); /* another scheduler carries on */
+    }
     return rc == ERR_OK ? ledger_answer(c, status, answer) : rc;
 }

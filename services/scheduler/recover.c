@@ -1,6 +1,7 @@
 /* Commands that another process left behind, and holds that have expired. */
 #include "messages/topics.h"
 #include "observe/log.h"
+#include "observe/metric.h"
 #include "scheduler.h"
 #include "scheduler/sql.h"
 #include "service/context.h"
@@ -39,6 +40,7 @@ static void recover_one(void *arg)
         LOG_WARN("schedule.recover.failed", "a command stays due", F_UUID("command", r.id),
                  F_ERR(&err));
     } else if (status != 0) {
+        metric_inc(METRIC_SCHEDULE_RECOVERED, NULL);
         LOG_INFO("schedule.recovered", "a command that was left behind is at its end",
                  F_UUID("command", r.id), F_I64("status", status));
     }

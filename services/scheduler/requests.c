@@ -4,6 +4,7 @@
  * without a row left nothing behind. So every record is acknowledged once it was answered. */
 #include "messages/topics.h"
 #include "observe/log.h"
+#include "observe/metric.h"
 #include "runtime/failpoint.h"
 #include "scheduler.h"
 #include "scheduler/sql.h"
@@ -112,6 +113,7 @@ static enum err_code dispatch(struct command *c, struct str payload, struct err 
         if (rc != ERR_OK) {
             return rc;
         }
+        int64_t began = co_now();
         rc = handlers[i].run(c, message, &why);
         if (rc == ERR_OK) {
             rc = buf_ok(&c->body, &why);
@@ -119,6 +121,10 @@ static enum err_code dispatch(struct command *c, struct str payload, struct err 
         if (rc != ERR_OK) {
             answer_failure(c, handlers[i].name, &why);
         }
+        metric_observe(METRIC_SCHEDULE_SECONDS, NULL, (double)(co_now() - began) / 1000);
+        char status[8];
+        snprintf(status, sizeof status, "%d", c->status);
+        metric_inc(METRIC_SCHEDULE_ANSWERS, status);
         LOG_INFO("command.done", "a request to schedule was served",
                  F_C("command", handlers[i].name), F_I64("status", c->status),
                  F_UUID("request", c->caller.request_id));

@@ -5,6 +5,7 @@
  */
 #include "base/encode.h"
 #include "observe/log.h"
+#include "observe/metric.h"
 #include "runtime/failpoint.h"
 #include "scheduler.h"
 #include "scheduler/sql.h"
@@ -441,6 +442,7 @@ static CO_FN enum err_code later(struct job *j, const struct err *why, struct er
     pg_add_i64(&p, j->attempts);
     pg_add_i64(&p, j->retry_after_ms);
     pg_add_text(&p, str_c(why->text));
+    metric_inc(METRIC_SCHEDULE_LATER, err_code_name(why->code));
     LOG_WARN("schedule.later", "a command waits for its provider", F_UUID("command", j->id),
              F_I64("attempts", j->attempts), F_ERR(why));
     enum err_code rc = pg_acquire(j->scheduler->pool, co_after(DB_MS), &s, err);

@@ -5,6 +5,7 @@
  * bring it to its end, the second finds it finished. */
 #include "calendar/series.h"
 #include "observe/log.h"
+#include "observe/metric.h"
 #include "scheduler.h"
 #include "scheduler/sql.h"
 #include "store/sql.h"
@@ -365,6 +366,7 @@ static CO_FN enum err_code finish(struct ending *e, const char *state, int statu
         rc = pg_commit(e->s, co_after(DB_MS), err);
     }
     if (rc == ERR_OK) {
+        metric_inc(METRIC_SCHEDULE_ENDED, state);
         e->j->status = status;
         e->j->answer = pg_get_str(r, 0, 0);
     }

@@ -1,11 +1,13 @@
 """The scheduler is killed between every two effects; what it began is brought to its end once."""
 
 import concurrent.futures
+import signal
 import uuid
 
 import pytest
 
 from conftest import at, wait_until
+from fleet import Process, free_port
 
 POINTS = ("schedule.after_hold", "schedule.before_put", "schedule.after_put",
           "schedule.before_store", "schedule.after_store", "schedule.before_reply")
@@ -79,3 +81,36 @@ def test_an_error_after_the_write_is_settled_by_reading(fleet, person, tmp_path)
                                   "WHERE idempotency_key = %s", key), 40, "the command's end")
     check_consistent(person, key)
     assert len(person.writes()) == 1
+
+
+@pytest.fixture
+def second(fleet, tmp_path):
+    """Another scheduler in the group, started when it is wanted."""
+    first = fleet.processes["scheduler"]
+    port = free_port()
+    process = Process("scheduler-2", first.argv,
+                      {**first.env, "CALFLEET_ADMIN_LISTEN": f"127.0.0.1:{port}"},
+                      tmp_path / "scheduler-2.log")
+    yield process
+    process.stop()
+
+
+@pytest.mark.parametrize("point", ("schedule.before_put", "schedule.after_put"))
+def test_who_was_stopped_past_its_session_finds_that_another_carried_on(fleet, person, second,
+                                                                        tmp_path, point):
+    key, log = uuid.uuid4().hex, tmp_path / "reached"
+    first = fleet.processes["scheduler"]
+    fleet.restart("scheduler", {"CALFLEET_FAILPOINTS": f"{point}=stop",
+                                "CALFLEET_FAILPOINT_LOG": str(log)})
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(lambda: person.create(key=key))
+        wait_until(lambda: log.exists() and point in log.read_text(), 20, point)
+        second.start()
+        wait_until(lambda: person.one("SELECT finished_at FROM calfleet.schedule_commands "
+                                      "WHERE idempotency_key = %s", key), 60, "the other's end")
+        first.signal(signal.SIGCONT)
+        asked.result(60)
+    check_consistent(person, key)
+    wait_until(lambda: person.create(key=key)[0] == 201, 60, "a repetition's answer")
+    check_consistent(person, key)
+    fleet.restart("scheduler")

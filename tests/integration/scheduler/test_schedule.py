@@ -268,3 +268,31 @@ def test_our_own_change_comes_back_as_nothing_new(person):
             user=person.user)[0] == 0, 20, "a read after it")
     after = person.row(answer["meeting_id"])
     assert after == before
+
+
+def test_a_moved_instance_is_not_in_the_way_of_its_own_series(person):
+    answer = person.create(recurrence=["RRULE:FREQ=DAILY;COUNT=4"])[1]
+    event = answer["provider_event_id"]
+    listed = person.fleet.simulator.as_person(
+        person.account, "GET", f"/calendars/primary/events/{event}/instances")["items"]
+    person.fleet.simulator.as_person(
+        person.account, "PATCH", f"/calendars/primary/events/{listed[1]['id']}",
+        {"start": {"dateTime": at(24 + 4)}, "end": {"dateTime": at(24 + 5)}})
+    wait_until(lambda: person.one("SELECT count(*) FROM ce_calendar_events WHERE connection_id = %s "
+                                  "AND series_id = %s", person.connection, event), 30, "the exception")
+    status, changed = person.change(answer["meeting_id"], title="Daily")
+    assert status == 200, changed
+    assert len(person.spans(answer["event_id"])) == 3  # the fourth is the exception's
+    # An attendee more: every slot is checked again, the moved instance's among them.
+    status, changed = person.change(answer["meeting_id"], attendee_addresses=["g@x.example"])
+    assert status == 200, changed
+
+
+def test_content_is_in_no_log(person):
+    word, guest = f"secret{uuid.uuid4().hex}", f"g{uuid.uuid4().hex}@elsewhere.example"
+    answer = person.create(title=word, description=word, attendee_addresses=[guest])[1]
+    person.change(answer["meeting_id"], title=word + "2", start_at=at(2))
+    person.cancel(answer["meeting_id"])
+    logs = person.fleet.logs()
+    assert word not in logs and guest not in logs and person.account not in \
+        person.fleet.processes["scheduler"].log.read_text()

@@ -25,7 +25,8 @@
 -- > attempts integer
 SELECT d.kind, d.state, d.request, d.organization_id, d.user_id, m.connection_id,
     m.id AS meeting_id, m.calendar_id, k.provider_calendar_id, k.time_zone, m.provider_event_id,
-    m.starts_at, m.ends_at, m.recurrence, m.overridden, m.etag, m.event_id, m.activity_id,
+    m.starts_at, m.ends_at, m.recurrence, m.overridden,
+    coalesce(e.etag, m.etag) AS etag, m.event_id, m.activity_id,
     c.id IS NOT NULL AND k.id IS NOT NULL AS connected, e.start_zone, e.title, d.attempts
 FROM calfleet.schedule_commands d
 JOIN calfleet.meetings m ON m.id = d.meeting_id

@@ -6,7 +6,7 @@
 -- $4 timestamptz[] starts of the occurrences
 -- $5 timestamptz[] their ends
 -- $6 text[] what blocks
--- $7 uuid an event that does not count; null: none
+-- $7 uuid an event that does not count, with its exceptions; null: none
 -- > user_id uuid
 -- > start_at timestamptz
 -- > end_at timestamptz
@@ -24,5 +24,10 @@ JOIN places p ON p.id = s.connection_id
 JOIN calfleet.calendars k ON k.id = s.calendar_id AND k.counts_as_busy AND k.synced
 JOIN wanted w ON s.start_at < w.end_at AND s.end_at > w.start_at AND s.start_at < s.end_at
 WHERE s.show_as = ANY ($6) AND s.event_id IS DISTINCT FROM $7::uuid
+    AND NOT EXISTS (
+        SELECT FROM public.ce_calendar_events own
+        JOIN public.ce_calendar_events x
+            ON x.calendar_id = own.calendar_id AND x.series_id = own.provider_event_id
+        WHERE own.id = $7 AND x.id = s.event_id)
 ORDER BY s.start_at, p.user_id
 LIMIT 20
