@@ -135,6 +135,29 @@ def set_nice(pid, nice):
         group.write_text(str(nice))
 
 
+def means(before, after):
+    """Of every histogram of /metrics between two looks: (name, mean ms, count), the longest sums
+    first."""
+    found = []
+    for key, value in after.items():
+        name, _, labels = key.partition("{")
+        if not name.endswith("_seconds_sum"):
+            continue
+        count_key = name.removesuffix("_sum") + "_count" + ("{" + labels if labels else "")
+        count = after[count_key] - before.get(count_key, 0)
+        spent = value - before.get(key, 0)
+        if count > 0:
+            short = name.removeprefix("calfleet_").removesuffix("_seconds_sum")
+            label = labels.rstrip("}").split("=")[-1].strip('"')
+            found.append((f"{short} {label}".strip(), spent / count * 1000, int(count), spent))
+    found.sort(key=lambda f: -f[3])
+    return [f[:3] for f in found]
+
+
+def told_means(found, most=10):
+    return ", ".join(f"{name} {ms:.2f} ms × {count}" for name, ms, count in found[:most])
+
+
 def on_core(core, argv):
     return argv if core is None else ["taskset", "-c", str(core), *argv]
 

@@ -11,8 +11,8 @@ import subprocess
 import threading
 import time
 
-from common import FleetError, BenchFleet, Process, Simulator, cpu_seconds, pin, rss_bytes, \
-    set_nice, unpin, wait_until
+from common import FleetError, BenchFleet, Process, Simulator, cpu_seconds, means, pin, \
+    rss_bytes, set_nice, told_means, unpin, wait_until
 
 ACCOUNTS = 5000
 WARM = 1000
@@ -163,6 +163,7 @@ def storm(bench, fleet, lines, in_flight, idle_rss):
     pid = fleet.pid("sync-worker")
     count = lines.count("\n")
     first, _ = fleet.worker_sums()
+    before = fleet.metrics("sync-worker")
     usage = Usage(bench, fleet)
     sender = threading.Thread(target=lambda: subprocess.run(
         [str(bench.bin / "bench_storm"), bench.stack.kafka], input=lines, text=True, check=True,
@@ -185,7 +186,8 @@ def storm(bench, fleet, lines, in_flight, idle_rss):
         middle = points
     rate = (middle[-1][1] - middle[0][1]) / (middle[-1][0] - middle[0][0])
     return {"rate": rate, "ideal": in_flight * 1000 / LATENCY_MS, "in_flight": in_flight,
-            "grown": peak[0] - idle_rss, "flying": peak[1], **usage.since(count)}
+            "grown": peak[0] - idle_rss, "flying": peak[1],
+            "means": means(before, fleet.metrics("sync-worker")), **usage.since(count)}
 
 
 def warm_storm(bench, fleet, lines, in_flight):
@@ -221,6 +223,8 @@ def report(bench, at_first, knee):
                f"{statistics.median(r['simulator_us'] for r in at_first):.0f} µs a run; the cores "
                "without the worker were busy to "
                f"{statistics.median(r['others_busy'] for r in at_first):.0%}")
+    bench.note(f"runs, {FIRST} in flight, means of the worker's own histograms: "
+               + told_means(at_first[-1]["means"]))
     for r in knee:
         share = r["rate"] / r["ideal"]
         bench.add(f"runs, {r['in_flight']} in flight; in flight ÷ latency", "/s", [r["rate"]],
