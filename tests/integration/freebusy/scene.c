@@ -185,6 +185,19 @@ void add_span(struct scene *s, const struct linked *l, int64_t from_at, int64_t 
         (long long)l->calendar, show_as);
 }
 
+void hold_slot(struct scene *s, const struct linked *of, struct uuid user, int64_t from_at,
+               const char *expires, const char *event)
+{
+    sql("WITH m AS (INSERT INTO calfleet.meetings (organization_id, user_id, connection_id,"
+        " calendar_id, provider_event_id, starts_at, ends_at, event_id) VALUES ('%s', '%s', '%s',"
+        " %lld, gen_random_uuid()::text, %s, %s, %s) RETURNING id)"
+        " INSERT INTO calfleet.slot_holds (meeting_id, organization_id, user_id, occurrence_at,"
+        " during, expires_at) SELECT id, '%s', '%s', %s, tstzrange(%s, %s), %s FROM m",
+        UUID_C(ORG1), UUID_C(user), UUID_C(of->connection), (long long)of->calendar, at(s, from_at),
+        at(s, from_at + HOUR), event, UUID_C(ORG1), UUID_C(user), at(s, from_at), at(s, from_at),
+        at(s, from_at + HOUR), expires);
+}
+
 /* ---- asking ---------------------------------------------------------------------------------- */
 
 const struct json *ask(struct scene *s, const struct asked_for *q)

@@ -45,6 +45,11 @@ struct linked link_account(struct scene *s, struct uuid user, struct uuid organi
 void add_span(struct scene *s, const struct linked *l, int64_t from_at, int64_t to_at,
               const char *show_as);
 
+/* An hour's hold on somebody's time, of a meeting that this person organises in organisation 1;
+ * expires and event: SQL, "NULL" for neither. */
+void hold_slot(struct scene *s, const struct linked *of, struct uuid user, int64_t from_at,
+               const char *expires, const char *event);
+
 struct asked_for {
     struct uuid asker;
     const struct uuid *organization; /* NULL: not named */

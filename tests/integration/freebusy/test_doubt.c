@@ -152,31 +152,19 @@ static void test_bad_rows(void **state UNUSED)
     scene_run(bad_rows);
 }
 
-static void hold(struct scene *s, struct uuid user, const struct linked *of, int64_t from_at,
-                 const char *expires, const char *event)
-{
-    sql("WITH m AS (INSERT INTO calfleet.meetings (organization_id, user_id, connection_id,"
-        " calendar_id, provider_event_id, starts_at, ends_at, event_id) VALUES ('%s', '%s', '%s',"
-        " %lld, gen_random_uuid()::text, %s, %s, %s) RETURNING id)"
-        " INSERT INTO calfleet.slot_holds (meeting_id, organization_id, user_id, occurrence_at,"
-        " during, expires_at) SELECT id, '%s', '%s', %s, tstzrange(%s, %s), %s FROM m",
-        UUID_C(ORG1), UUID_C(user), UUID_C(of->connection), (long long)of->calendar, at(s, from_at),
-        at(s, from_at + HOUR), event, UUID_C(ORG1), UUID_C(user), at(s, from_at), at(s, from_at),
-        at(s, from_at + HOUR), expires);
-}
-
 static void holds(struct scene *s)
 {
     struct linked l = link_account(s, ANA_ID, ORG1, ANA);
-    hold(s, ANA_ID, &l, s->base + 9 * HOUR, "now() + interval '1 minute'", "NULL");
-    hold(s, ANA_ID, &l, s->base + 11 * HOUR, "now() - interval '1 second'", "NULL");
-    hold(s, ANA_ID, &l, s->base + 13 * HOUR, "NULL", "gen_random_uuid()"); /* is among the spans */
-    hold(s, ANA_ID, &l, s->base + 30 * HOUR, "NULL", "NULL");              /* another day */
+    hold_slot(s, &l, ANA_ID, s->base + 9 * HOUR, "now() + interval '1 minute'", "NULL");
+    hold_slot(s, &l, ANA_ID, s->base + 11 * HOUR, "now() - interval '1 second'", "NULL");
+    hold_slot(s, &l, ANA_ID, s->base + 13 * HOUR, "NULL",
+              "gen_random_uuid()");                                /* is among the spans */
+    hold_slot(s, &l, ANA_ID, s->base + 30 * HOUR, "NULL", "NULL"); /* another day */
     const struct json *p = ask_day(s, BEN_ID, ANA_ID);
     assert_int_equal(busy_count(p), 1);
     assert_true(is_complete(p));
     /* Also of somebody without a connection: then it is all that is known. */
-    hold(s, BEN_ID, &l, s->base + 9 * HOUR, "NULL", "NULL");
+    hold_slot(s, &l, BEN_ID, s->base + 9 * HOUR, "NULL", "NULL");
     p = ask_day(s, ANA_ID, BEN_ID);
     assert_int_equal(busy_count(p), 1);
     assert_true(has_error(p, "no_connection"));

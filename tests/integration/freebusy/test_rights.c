@@ -76,6 +76,37 @@ static void test_strangers(void **state UNUSED)
     scene_run(strangers);
 }
 
+/* Who has left the organisation has left its calendars' sight, before anything is cleaned up. */
+static void former_member(struct scene *s)
+{
+    struct linked l = link_account(s, ZOE_ID, ORG1, "zoe@one.example");
+    add_span(s, &l, s->base + 9 * HOUR, s->base + 10 * HOUR, "busy");
+    hold_slot(s, &l, ZOE_ID, s->base + 11 * HOUR, "NULL", "NULL");
+    const struct json *p = ask_day(s, MIA_ID, ZOE_ID);
+    assert_true(has_error(p, "not_visible"));
+    assert_true(is_null(p, "busy"));
+    assert_int_equal(json_get(p, "sources")->count, 0);
+    p = json_get(ask(s, &(struct asked_for){.asker = MIA_ID,
+                                            .organization = &ORG1,
+                                            .address = "zoe@one.example",
+                                            .from_at = s->base,
+                                            .to_at = s->base + DAY}),
+                 "people")
+            ->first;
+    assert_true(has_error(p, "no_connection"));
+    assert_true(is_null(p, "busy"));
+    sql("SELECT dev.create_user('zoe@host.example', '%s')", UUID_C(ORG1)); /* she is back */
+    assert_int_equal(busy_count(ask_day(s, MIA_ID, ZOE_ID)), 2);
+    sql("DELETE FROM public.pf_organization_members WHERE user_id = '%s' AND organization_id = "
+        "'%s'",
+        UUID_C(ZOE_ID), UUID_C(ORG1));
+}
+
+static void test_former_member(void **state UNUSED)
+{
+    scene_run(former_member);
+}
+
 static void by_address(struct scene *s)
 {
     struct linked l = link_account(s, ANA_ID, ORG1, "Ana.Work@Mail.Example");
@@ -131,9 +162,8 @@ static void test_refusals(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_levels),
-        cmocka_unit_test(test_strangers),
-        cmocka_unit_test(test_by_address),
+        cmocka_unit_test(test_levels),        cmocka_unit_test(test_strangers),
+        cmocka_unit_test(test_former_member), cmocka_unit_test(test_by_address),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, scene_start, scene_stop);
