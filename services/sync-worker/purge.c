@@ -11,7 +11,7 @@
 #include "store/sql.h"
 
 #define LOOK_MS 500
-#define AT_ONCE 16 /* purges of one look, one after the other */
+#define AT_ONCE 16 /* purges at a time */
 #define BATCH_ROWS 500
 #define DB_MS 20000
 #define WAIT_MIN_MS 5000 /* after a failure, doubled each time, ... */
@@ -199,7 +199,6 @@ static struct purge read_purge(struct worker *w, struct arena *arena, const stru
                                size_t row)
 {
     struct purge x = {.worker = w,
-                      .arena = arena,
                       .id = pg_get_i64(r, row, 0),
                       .whole = str_eq_c(pg_get_str(r, row, 1), "connection"),
                       .connection = pg_get_uuid(r, row, 2),
@@ -217,13 +216,29 @@ static struct purge read_purge(struct worker *w, struct arena *arena, const stru
     return x;
 }
 
+static void run_purge(void *arg)
+{
+    struct purge *x = arg;
+    struct arena arena;
+    struct err why = {0};
+    arena_init(&arena);
+    x->arena = &arena;
+    if (work_off(x, &why) == ERR_OK) {
+        LOG_INFO("purge.done", "what a connection left behind is gone", F_I64("purge", x->id),
+                 F_UUID("conn", x->connection));
+    } else if (why.code != ERR_CANCELED) {
+        put_off(x, &why);
+    }
+    arena_fini(&arena);
+}
+
 /* ---- the loop ------------------------------------------------------------------------------- */
 
-static enum err_code look(struct worker *w, struct arena *arena, struct err *err)
+static enum err_code find_due(struct worker *w, struct arena *arena, const struct pg_result **ret,
+                              struct err *err)
 {
     int16_t shards[TOPIC_SHARDS];
     size_t n = 0;
-    const struct pg_result *r;
     struct pg_params p;
     struct purge any = {.worker = w, .arena = arena};
     for (int16_t shard = 0; shard < TOPIC_SHARDS; shard++) {
@@ -231,23 +246,30 @@ static enum err_code look(struct worker *w, struct arena *arena, struct err *err
             shards[n++] = shard;
         }
     }
-    if (n == 0) {
-        return ERR_OK;
-    }
     pg_params_init(&p, arena);
     pg_add_i16_array(&p, shards, NULL, n);
     pg_add_i64(&p, AT_ONCE);
-    enum err_code rc = purge_exec(&any, &SQL_PURGE_DUE, &p, &r, err);
-    for (size_t i = 0; rc == ERR_OK && i < pg_row_count(r) && !co_is_canceled(); i++) {
-        struct purge x = read_purge(w, arena, r, i);
-        struct err why = {0};
-        if (work_off(&x, &why) == ERR_OK) {
-            LOG_INFO("purge.done", "what a connection left behind is gone", F_I64("purge", x.id),
-                     F_UUID("conn", x.connection));
-        } else if (why.code != ERR_CANCELED) {
-            put_off(&x, &why);
-        }
+    return purge_exec(&any, &SQL_PURGE_DUE, &p, ret, err);
+}
+
+static enum err_code look(struct worker *w, struct arena *arena, struct err *err)
+{
+    const struct pg_result *r;
+    struct co_group group;
+    enum err_code rc = find_due(w, arena, &r, err);
+    if (rc != ERR_OK) {
+        return rc;
     }
+    struct purge *purges = ARENA_ARRAY(arena, struct purge, pg_row_count(r));
+    co_group_init(&group, co_loop_current());
+    for (size_t i = 0; rc == ERR_OK && i < pg_row_count(r); i++) {
+        purges[i] = read_purge(w, arena, r, i);
+        rc = co_spawn(&group, "purge", run_purge, &purges[i], err);
+    }
+    if (rc == ERR_OK) {
+        rc = co_group_join(&group, CO_FOREVER, err);
+    }
+    co_group_fini(&group);
     return rc;
 }
 

@@ -57,6 +57,17 @@ def test_the_hosts_own_delete_does_the_same(fleet, person, db):
     assert set(left_behind(person).values()) == {0}
 
 
+def test_an_organisation_that_goes_takes_all_its_connections_along(fleet, make_person, db):
+    organization = fleet.create_organization("Leaving")
+    people = [make_person(organization).connect().synced() for _ in range(5)]
+    revoked = len(people[0].calls("/revoke"))
+    db.execute("DELETE FROM pf_organizations WHERE id = %s", (organization,))
+    for person in people:
+        purged(person)
+        assert set(left_behind(person).values()) == {0}
+    assert len(people[0].calls("/revoke")) == revoked + 5
+
+
 def test_the_grant_stays_while_another_organisation_uses_the_account(fleet, person, db):
     person.connect().synced()
     first = person.connection
