@@ -30,6 +30,7 @@ struct asker {
     size_t refused; /* answers that are not 200 */
     size_t reply_bytes;
     int64_t from;
+    double cpu_us;
     int64_t time_min;
     struct samples samples;
     struct kafka_rpc *rpc;
@@ -92,6 +93,7 @@ static void ask(const struct person *p)
     take(buf_str(&reply));
     if (++a.answered == WARM) {
         a.from = now;
+        a.cpu_us = bench_cpu_us();
     } else if (a.answered > WARM) {
         vec_push(&a.samples.ns, now - began);
     }
@@ -127,13 +129,14 @@ static void root(void *arg UNUSED)
     }
     check(co_group_join(&group, CO_FOREVER, &err), &err);
     double seconds = (double)(bench_clock_ns() - a.from) / 1e9;
+    double cpu_us = bench_cpu_us() - a.cpu_us;
     kafka_rpc_close(a.rpc, co_after(2000));
     kafka_rpc_free(a.rpc);
     kafka_producer_close(producer, co_after(2000));
     kafka_producer_free(producer);
     if (a.refused == 0) {
         fprintf(stderr, "{\"reply_bytes\":%zu}\n", a.reply_bytes);
-        samples_print(&a.samples, "freebusy", seconds);
+        samples_print(&a.samples, "freebusy", seconds, cpu_us);
     }
 }
 

@@ -97,12 +97,16 @@ int main(int argc, char **argv)
     }
     open_producer(&load, argv[1]);
     load.measure_from = bench_clock_ns() + WARM_NS;
+    double cpu_us = 0;
     int64_t end = load.measure_from + seconds * INT64_C(1000000000);
     while (bench_clock_ns() < end) {
         while (load.in_flight < wide) {
             send_one(&load);
         }
         rd_kafka_poll(load.producer, 10);
+        if (cpu_us == 0 && bench_clock_ns() >= load.measure_from) {
+            cpu_us = bench_cpu_us();
+        }
     }
     rd_kafka_flush(load.producer, 5000);
     rd_kafka_destroy(load.producer);
@@ -110,7 +114,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench_producer: %d records failed\n", load.failed);
         return 1;
     }
-    samples_print(&load.samples, "producer", (double)seconds);
+    samples_print(&load.samples, "producer", (double)seconds, bench_cpu_us() - cpu_us);
     vec_fini(&load.samples.ns);
     free(load.accounts);
     return 0;

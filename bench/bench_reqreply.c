@@ -94,6 +94,7 @@ static bool take_reply(struct asker *a, uint32_t *ret_slot)
 static void measure(struct asker *a)
 {
     int64_t from = 0;
+    double cpu_us = 0;
     size_t asked = opts.wide;
     for (uint32_t slot = 0; slot < opts.wide; slot++) {
         ask(a, slot);
@@ -106,6 +107,7 @@ static void measure(struct asker *a)
         int64_t now = bench_clock_ns();
         if (++a->answered == WARM) {
             from = now;
+            cpu_us = bench_cpu_us();
         } else if (a->answered > WARM) {
             vec_push(&a->samples.ns, now - a->began[slot]);
         }
@@ -115,7 +117,8 @@ static void measure(struct asker *a)
         }
         rd_kafka_poll(a->producer, 0);
     }
-    samples_print(&a->samples, "reqreply", (double)(bench_clock_ns() - from) / 1e9);
+    samples_print(&a->samples, "reqreply", (double)(bench_clock_ns() - from) / 1e9,
+                  bench_cpu_us() - cpu_us);
 }
 
 int main(int argc, char **argv)

@@ -177,6 +177,20 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def tree_cpu_seconds(pid):
+    """With its children, those that ended included: Postgres has a process a session."""
+    own = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    ended = (int(own[13]) + int(own[14])) / TICKS
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    alive = 0.0
+    for child in children:
+        try:
+            alive += cpu_seconds(child)
+        except OSError:
+            pass  # it ended between the two looks
+    return cpu_seconds(pid) + ended + alive
+
+
 def rss_bytes(pid):
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
 

@@ -6,7 +6,8 @@ import json
 import os
 import subprocess
 
-from common import HERE, FleetError, median_ratio, wait_until
+from common import HERE, FleetError, cpu_seconds, means, median_ratio, told_means, \
+    tree_cpu_seconds, wait_until
 
 PEOPLE = 32
 EVENTS = 100
@@ -97,6 +98,29 @@ class Asker:
             self.reply_bytes + SEAL_BYTES)
 
 
+class Usage:
+    """Processor time of the service, of Postgres and of the broker for a question, and where the
+    service's own histograms saw the time go."""
+
+    def __init__(self, bench, fleet):
+        self.fleet, self.pid = fleet, fleet.pid("freebusy")
+        self.postgres, = bench.server_pids("postgres")
+        self.brokers = bench.server_pids("kafka-*")
+        self.at, self.histograms = self.read(), fleet.metrics("freebusy")
+
+    def read(self):
+        return (cpu_seconds(self.pid), tree_cpu_seconds(self.postgres),
+                sum(cpu_seconds(p) for p in self.brokers))
+
+    def told(self):
+        found = means(self.histograms, self.fleet.metrics("freebusy"))
+        questions = next(count for name, _, count in found if name == "freebusy")
+        service, postgres, broker = ((b - a) / questions * 1e6
+                                     for a, b in zip(self.at, self.read()))
+        return (f"{service:.0f} µs of the service, {postgres:.0f} µs of Postgres, {broker:.0f} µs "
+                f"of the broker for a question; means: {told_means(found)}")
+
+
 def report(bench, wide, bus, base, http):
     name = f"free/busy hit, {wide} in flight"
     for what in ("p50", "p99"):
@@ -113,8 +137,10 @@ def measure(bench):
     with bench.fleet("freebusy", ("ingest", "sync-worker", "freebusy")) as fleet:
         asker = Asker(bench, fleet)
         for wide in COUNTS:
-            asker.by_bus(wide)
             asker.bare(wide)
+            usage = Usage(bench, fleet)
+            asker.by_bus(wide)
+            bench.note(f"free/busy, {wide} in flight: {usage.told()}")
             bus, base, http = [], [], []
             for i in range(bench.rounds):
                 bench.say(f"free/busy: {wide} in flight, round {i + 1} of {bench.rounds}")
