@@ -39,7 +39,7 @@ static enum err_code open_stores(struct scheduler *w, struct err *err)
 
 static enum err_code open_bus(struct scheduler *w, struct err *err)
 {
-    static const char *const produced[] = {TOPIC_SYNC, TOPIC_REPLIES, TOPIC_DEADLETTER};
+    static const char *const produced[] = {TOPIC_REPLIES, TOPIC_DEADLETTER};
     enum err_code rc = SERVICE_KAFKA_CLUSTER(w->conf, &w->arena, &w->cluster, err);
     if (rc != ERR_OK) {
         return rc;
