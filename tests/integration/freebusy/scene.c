@@ -20,13 +20,14 @@ static char service_dsn[600];
 
 void sql(const char *fmt, ...)
 {
-    char text[4096];
+    struct buf text CLEANUP(buf_fini);
     va_list ap;
+    buf_init(&text, 8192);
     va_start(ap, fmt);
-    int n = vsnprintf(text, sizeof text, fmt, ap);
+    buf_add_v(&text, fmt, ap);
     va_end(ap);
-    assert_in_range(n, 1, sizeof text - 1);
-    database_run(text);
+    assert_int_equal(buf_ok(&text, NULL), ERR_OK);
+    database_run(buf_c(&text));
 }
 
 static void person(struct uuid id, const char *name, struct uuid organization,
