@@ -22,8 +22,8 @@ static struct str request_json(struct command *c, const struct ledger_entry *ent
 {
     struct buf text CLEANUP(buf_fini);
     struct buf out CLEANUP(buf_fini);
-    buf_init(&text, 2 * MESSAGE_MAX_BYTES);
-    buf_init(&out, 2 * MESSAGE_MAX_BYTES);
+    buf_init(&text, (size_t)2 * MESSAGE_MAX_BYTES);
+    buf_init(&out, (size_t)2 * MESSAGE_MAX_BYTES);
     base64_encode(&text, message);
     struct json_writer w = {.out = &out};
     json_open(&w, '{');

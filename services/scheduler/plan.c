@@ -48,8 +48,10 @@ struct str plan_address(struct str address, struct arena *arena)
     struct str trimmed = str_trim(address);
     char *text = arena_alloc(arena, trimmed.len + 1);
     for (size_t i = 0; i < trimmed.len; i++) {
-        char c = trimmed.ptr[i];
-        text[i] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+        text[i] = trimmed.ptr[i];
+        if (text[i] >= 'A' && text[i] <= 'Z') {
+            text[i] = (char)(text[i] - 'A' + 'a');
+        }
     }
     text[trimmed.len] = '\0';
     return (struct str){text, trimmed.len};
@@ -69,7 +71,7 @@ struct str plan_person_name(const struct plan_person *p, struct arena *arena)
         return uuid_print(p->user, text);
     }
     struct buf text CLEANUP(buf_fini);
-    buf_init(&text, 2 * PLAN_ADDRESS_HASH_LEN);
+    buf_init(&text, (size_t)2 * PLAN_ADDRESS_HASH_LEN);
     hex_encode(&text, plan_address_hash(p->address, arena));
     return arena_str(arena, buf_str(&text));
 }

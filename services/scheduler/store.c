@@ -11,7 +11,7 @@
 #include "store/sql.h"
 
 #define PEOPLE_MAX_BYTES (1 << 20)
-#define ANSWER_MAX_BYTES (64 * 1024)
+#define ANSWER_MAX_BYTES ((size_t)64 << 10)
 #define PAST_MS (INT64_C(31) * CALENDAR_DAY_MS) /* spans reach back so far, as the sync's */
 
 /* A transaction that ends a command. */

@@ -23,7 +23,7 @@ LEASE_S = 7
 NINE = datetime.datetime(2027, 3, 1, 9, tzinfo=datetime.timezone.utc)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def fleet(tmp_path_factory):
     bin_dir = Path(os.environ.get("CALFLEET_BIN_DIR", ROOT / "build" / "debug" / "bin"))
     running = Fleet(bin_dir, tmp_path_factory.mktemp("fleet"), Stack(),
