@@ -1,23 +1,26 @@
-"""Parts beside what they replace: programs that compare within themselves."""
+"""Parts beside what they replace: programs that compare within themselves, in rounds of their own,
+so that one run is the median already."""
 
-from common import shown
+CO = {"switch": "swapcontext", "wake": "uv_async alone", "spawn": "a thread"}
+REDIS = {"get1": "hiredis, one at a time", "get32": "hiredis, pipeline of 32"}
+RULES = ("daily", "weekly", "monthly", "yearly", "old")
 
-MICRO = {
-    "bench_co": ("switch_ns", "wake_ns", "spawn_ns"),
-    "bench_redis": ("get1_us", "get32_us"),
-}
-BASES = {"switch_ns": "switch of Boost.Context", "wake_ns": "wake by uv_async",
-         "spawn_ns": "a thread", "get1_us": "hiredis, one at a time",
-         "get32_us": "hiredis, pipeline"}
+
+def compare(bench, program, names, unit, told):
+    for name, base_name in names.items():
+        ours, base = told[f"{name}_{unit}"], told[f"{name}_base_{unit}"]
+        bench.add(f"{program}: {name}; {base_name}", {"ns": "ns", "us": "µs"}[unit], [ours],
+                  [base], ours / base)
 
 
 def measure(bench):
-    for program, figures in MICRO.items():
-        args = [bench.stack.redis.rsplit(":", 1)[1]] if program == "bench_redis" else []
-        told = bench.program(program, *args)
-        for key in figures:
-            name, unit = key.rsplit("_", 1)
-            base = told[f"{name}_base_{unit}"]
-            bench.add(f"{program.removeprefix('bench_')}: {name}; {BASES[key]}",
-                      {"ns": "ns", "us": "µs"}[unit], [told[key]], [base], told[key] / base)
-            bench.say(f"{program}: {name} {shown(told[key])} {unit}, baseline {shown(base)}")
+    bench.say("parts: coroutines, Redis, recurrence")
+    compare(bench, "co", CO, "ns", bench.program("bench_co"))
+    port = bench.stack.redis.rsplit(":", 1)[1]
+    compare(bench, "redis", REDIS, "us", bench.program("bench_redis", port))
+    told = bench.program("bench_recurrence")
+    for name in RULES:
+        rule = told[name]
+        bench.add(f"recurrence: {name}, an occurrence; libical", "ns", [rule["ours_ns"]],
+                  [rule["libical_ns"]], rule["ours_ns"] / rule["libical_ns"])
+    bench.add("recurrence: an expansion that ends at its bound", "ms", [told["worst_ns"] / 1e6])
