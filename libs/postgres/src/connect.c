@@ -275,6 +275,7 @@ enum err_code session_connect(struct pg_pool *pool, int64_t deadline,
         return rc;
     }
     pool->healthy = true;
+    pool->reached = true;
     *ret_session = s;
     return ERR_OK;
 }

@@ -12,6 +12,9 @@
 
 /* A rollback that takes longer says that the session is better replaced. */
 #define RESET_MS 2000
+/* How often a server that was lost is looked for, and how long an answer may take. */
+#define PROBE_EVERY_MS 500
+#define PROBE_MS 5000
 
 static char *dup_text(const char *text)
 {
@@ -36,6 +39,20 @@ static void idle_entry(void *arg)
             }
             list_remove(&s->node);
             session_free(s);
+        }
+    }
+}
+
+/* A pool that nobody uses would not notice that its server is back, and an idle service would never
+ * be ready again. Where all sessions are out, their users find out. */
+static void probe_entry(void *arg)
+{
+    struct pg_pool *pool = arg;
+    while (co_sleep(PROBE_EVERY_MS, NULL) == ERR_OK) {
+        struct err err;
+        if (pool->reached && !pool->healthy && pool->slots.free > 0 &&
+            pg_pool_ping(pool, co_after(PROBE_MS), &err) != ERR_OK) {
+            LOG_DEBUG("pg.probe.failed", "the server is not back", F_ERR(&err));
         }
     }
 }
@@ -66,6 +83,9 @@ enum err_code pg_pool_new(struct co_loop *loop, const struct pg_opts *opts,
     co_sem_init(&pool->slots, own->max_connections);
     co_group_init(&pool->group, loop);
     rc = co_spawn(&pool->group, "pg.idle", idle_entry, pool, err);
+    if (rc == ERR_OK) {
+        rc = co_spawn(&pool->group, "pg.probe", probe_entry, pool, err);
+    }
     if (rc != ERR_OK) {
         pg_pool_free(pool);
         return rc;

@@ -40,6 +40,7 @@ struct pg_pool {
     size_t waiting;
     size_t out;
     bool healthy;
+    bool reached; /* once, so that the server is looked for where it is lost */
 };
 
 /* connect.c: a session that is set up. errs: as pg_acquire. */

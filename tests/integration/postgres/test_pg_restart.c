@@ -145,6 +145,34 @@ static void test_a_killed_postmaster_in_mid_call(void **state UNUSED)
     with_server(4, kill_body);
 }
 
+/* ---- a pool that nobody uses -------------------------------------------------------------------
+ */
+
+static void await_health(const struct pg_pool *pool, bool healthy)
+{
+    for (int64_t until = soon(); pg_pool_healthy(pool) != healthy && co_now() < until;) {
+        ASSERT_OK(co_sleep(20, NULL));
+    }
+    assert_int_equal(pg_pool_healthy(pool), healthy);
+}
+
+static void unused_body(struct pg_pool *pool, struct arena *arena UNUSED)
+{
+    struct pg_session *several[] = {session(pool), session(pool)};
+    for (size_t i = 0; i < ARRAY_LEN(several); i++) {
+        pg_release(several[i]);
+    }
+    server_stop(&server, SIGINT);
+    await_health(pool, false);
+    server_start(&server);
+    await_health(pool, true);
+}
+
+static void test_an_unused_pool_is_healthy_again(void **state UNUSED)
+{
+    with_server(4, unused_body);
+}
+
 /* ---- a COMMIT without an answer ------------------------------------------------------------ */
 
 static void commit_body(struct pg_pool *pool, struct arena *arena)
@@ -319,6 +347,7 @@ int main(void)
         cmocka_unit_test(test_an_immediate_shutdown_in_mid_call),
         cmocka_unit_test(test_a_fast_shutdown_in_mid_call),
         cmocka_unit_test(test_a_killed_postmaster_in_mid_call),
+        cmocka_unit_test(test_an_unused_pool_is_healthy_again),
         cmocka_unit_test(test_a_commit_whose_answer_is_lost_is_told),
         cmocka_unit_test(test_a_stopped_server_costs_the_deadline_and_no_more),
         cmocka_unit_test(test_tls_with_the_name_checked),

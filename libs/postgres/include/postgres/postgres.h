@@ -88,7 +88,9 @@ MUST_CHECK enum err_code pg_pool_new(struct co_loop *loop, const struct pg_opts 
  * for one: join the groups that use the pool first. Takes NULL. */
 CO_FN struct pg_pool *pg_pool_free(struct pg_pool *pool);
 
-/* What was last heard of the server was good; false before the first connection. */
+/* What was last heard of the server was good; false before the first connection. A server that was
+ * lost is looked for in the background, so a pool that nobody uses becomes healthy again as well.
+ */
 bool pg_pool_healthy(const struct pg_pool *pool);
 /* Asks the server now, in a session of the pool. errs: as pg_acquire, pg_exec. */
 CO_FN MUST_CHECK enum err_code pg_pool_ping(struct pg_pool *pool, int64_t deadline,
