@@ -5,6 +5,7 @@ import os
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +19,7 @@ from fleet import (  # noqa: E402,F401
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
 HERE = ROOT / "bench"
+BACKLOG = 'calfleet_backlog_records{topic="calendar.sync"}'
 
 
 @dataclass
@@ -39,7 +41,7 @@ class Row:
             return " / ".join(shown(f(values)) for f in (min, statistics.median, max))
 
         return (self.figure, self.unit, spread(self.ours), spread(self.base),
-                "-" if self.ratio is None else f"{self.ratio:.2f}", self.bar or "-",
+                "-" if self.ratio is None else f"{self.ratio:.{2 if self.ratio >= 0.1 else 4}f}", self.bar or "-",
                 {None: "-", True: "met", False: "MISSED"}[self.met])
 
 
@@ -97,6 +99,21 @@ class Bench:
         self.nice = nice
         for pid in [os.getpid(), *self.server_pids()]:
             set_nice(pid, nice)
+        if nice != 0:
+            threading.Thread(target=self.prefer_sessions, daemon=True).start()
+
+    def prefer_sessions(self):
+        """Each backend of Postgres is a session of its own to the kernel, and begins at 0."""
+        seen = set()
+        while True:
+            for server in self.server_pids("postgres"):
+                for pid in set(children(server)) - seen:
+                    seen.add(pid)
+                    try:
+                        set_nice(pid, self.nice)
+                    except OSError:
+                        pass  # it has ended
+            time.sleep(0.1)
 
 
 class BenchFleet(Fleet):
@@ -108,6 +125,11 @@ class BenchFleet(Fleet):
         super().start()
         for process in self.processes.values():
             set_nice(process.child.pid, self.nice)
+        if "sync-worker" in self.names:
+            wait_until(self.caught_up, 300, "the worker has done what was on the bus before")
+
+    def caught_up(self):
+        return self.metrics("sync-worker").get(BACKLOG, 1) == 0
 
     def stop(self):
         super().stop()
@@ -177,13 +199,19 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def children(pid):
+    try:
+        return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return []
+
+
 def tree_cpu_seconds(pid):
     """With its children, those that ended included: Postgres has a process a session."""
     own = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     ended = (int(own[13]) + int(own[14])) / TICKS
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     alive = 0.0
-    for child in children:
+    for child in children(pid):
         try:
             alive += cpu_seconds(child)
         except OSError:

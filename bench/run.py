@@ -8,7 +8,7 @@ from pathlib import Path
 
 from common import ROOT, Bench, FleetError, Stack
 
-FIGURES = ("webhook", "freebusy", "runs", "memory", "parts")
+FIGURES = ("parts", "memory", "freebusy", "runs", "webhook")
 
 
 def print_table(rows):
