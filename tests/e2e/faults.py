@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import hmac
 import http.client
-import json
 import os
 import re
 import signal
@@ -213,20 +212,22 @@ def secret(fleet, account, calendar, number):
 
 
 class Storm:
-    """Changes at the provider and notices of them, one thread a person, over kept connections.
+    """Changes at the provider and notices of them, over kept connections.
 
     A change whose notice was answered 200 is promised: it has to be stored in the end, without any
     notice after it. What was not answered is given up, or (repeat) posted again as a provider does.
     """
 
     COPIES = 4  # notices of each change: most of what comes in a storm says nothing new
+    THREADS = 4  # of each person
 
     def __init__(self, fleet, watches, repeat):
         self.fleet, self.watches, self.repeat = fleet, watches, repeat
-        self.promised, self.statuses, self.failed = [], {}, []
+        self.promised, self.statuses, self.failed = [], {}, []  # promised: (person, event)
         self.over = threading.Event()
         self.lock = threading.Lock()
-        self.threads = [threading.Thread(target=self._work, args=(w,)) for w in watches]
+        self.threads = [threading.Thread(target=self._work, args=(w,)) for w in watches
+                        for _ in range(self.THREADS)]
 
     def __enter__(self):
         for thread in self.threads:
@@ -354,7 +355,3 @@ def codes_spent(fleet, after):
 
 def journal_end(fleet):
     return fleet.simulator.admin("GET", "/journal?limit=1")["last"]
-
-
-def dump(value):
-    return json.dumps(value, default=str)
