@@ -23,7 +23,7 @@ static bool is_wanted(const struct reading *r)
     const struct store_calendar *c = r->calendar;
     return (r->access->provider->caps & PROVIDER_CAP_WATCH) && c->watchable &&
            r->worker->conf->webhook_url.len > 0 &&
-           c->channel_expires_at < co_wall_now() + renew_before(r);
+           (r->channel_is_silent || c->channel_expires_at < co_wall_now() + renew_before(r));
 }
 
 static enum err_code exec(struct reading *r, const struct pg_stmt *stmt, const struct pg_params *p,

@@ -212,12 +212,16 @@ static enum err_code open_calendars(struct sync_run *x, struct err *err)
         rc = store_calendars_open(s, x->account, ids, n, x->deadline, x->arena, &x->calendars,
                                   &x->count, err);
     }
-    if (rc == ERR_OK && (x->run->core->reasons & (1U << MESSAGE_SYNC_WEBHOOK)) && x->count > 0) {
-        struct pg_params p;
+    struct pg_params p;
+    pg_params_init(&p, x->arena);
+    if (rc == ERR_OK && x->count < MAX(n, (size_t)1)) {
+        pg_add_uuid(&p, x->account);
+        return pg_exec(s, &SQL_CALENDAR_REST, &p, x->deadline, x->arena, NULL, err);
+    }
+    if (rc == ERR_OK && (x->run->core->reasons & (1U << MESSAGE_SYNC_WEBHOOK))) {
         for (size_t i = 0; i < x->count && i < n; i++) {
             ids[i] = x->calendars[i].id;
         }
-        pg_params_init(&p, x->arena);
         pg_add_i64_array(&p, ids, NULL, MIN(x->count, n));
         rc = pg_exec(s, &SQL_CALENDAR_PUSHED, &p, x->deadline, x->arena, NULL, err);
     }
@@ -242,21 +246,64 @@ static void fail_calendar(struct sync_run *x, const struct store_calendar *c, co
     }
 }
 
-/* What a failure means for the run: try again soon, or let the calendar wait. */
-static void handle_failure(struct sync_run *x, const struct store_calendar *c,
-                           const struct err *why)
+/* Its token or mailbox failed: all of the account waits. */
+static void fail_account(struct sync_run *x, const struct store_calendar *c, const struct err *why)
+{
+    struct pg_session *s CLEANUP(pg_release_ptr) = NULL;
+    struct err err;
+    int64_t deadline = co_after(10000);
+    int64_t at = fail_due(c, why, co_wall_now());
+    metric_inc(METRIC_SYNC_FAILURES, err_code_name(why->code));
+    LOG_WARN("sync.account.failed", "account waits", F_UUID("account", x->account), F_ERR(why));
+    if (pg_acquire(x->worker->pool, deadline, &s, &err) != ERR_OK ||
+        store_account_park(s, x->account, at, err_code_name(why->code), str_c(why->text), deadline,
+                           x->arena, &err) != ERR_OK) {
+        x->retry = true;
+        x->why = err;
+    }
+}
+
+/* Whether a failure is to be written down. Not: what is paused or gone, the end of the process, and
+ * what the run itself tries again soon. */
+static bool is_final(struct sync_run *x, const struct err *why)
 {
     bool from_record = x->run->core->record_count > 0;
     if (why->code == ERR_NOT_FOUND || why->code == ERR_CANCELED) {
-        return; /* paused, gone, or the process ends: nothing to write down */
+        return false;
     }
     if (why->code == ERR_CONFLICT ||
         (from_record && !x->run->core->park && why->act == ERR_ACT_RETRY)) {
         x->retry = true;
         x->why = *why;
-        return;
+        return false;
     }
-    fail_calendar(x, c, why);
+    return true;
+}
+
+/* A poll that found what push should have brought: the channel has gone silent. */
+static bool is_push_miss(const struct sync_run *x, const struct reading *r, bool was_full)
+{
+    const struct store_calendar *c = r->calendar;
+    return r->changed > 0 && !was_full && c->channel_expires_at > co_wall_now() &&
+           str_eq_c(c->due_reason, "poll") &&
+           !(x->run->core->reasons & (1U << MESSAGE_SYNC_WEBHOOK));
+}
+
+static void count_push_miss(struct sync_run *x, struct reading *r)
+{
+    struct pg_session *s CLEANUP(pg_release_ptr) = NULL;
+    struct pg_params p;
+    struct err err;
+    int64_t deadline = co_after(10000);
+    r->channel_is_silent = true;
+    metric_inc(METRIC_PUSH_MISSES, NULL);
+    pg_params_init(&p, x->arena);
+    pg_add_i64(&p, r->calendar->id);
+    if (pg_acquire(x->worker->pool, deadline, &s, &err) != ERR_OK ||
+        pg_exec(s, &SQL_CALENDAR_MISSED, &p, deadline, x->arena, NULL, &err) != ERR_OK) {
+        LOG_WARN("sync.miss.uncounted", "a push miss is not counted in the calendar's row",
+                 F_I64("cal", r->calendar->id), F_ERR(&err));
+    }
 }
 
 static void sync_one(struct sync_run *x, struct access_session *access, struct store_calendar *c)
@@ -269,8 +316,12 @@ static void sync_one(struct sync_run *x, struct access_session *access, struct s
                         .calendar = c,
                         .arena = x->arena,
                         .deadline = x->deadline};
+    bool was_full = c->full_read || c->cursor.len == 0;
     enum err_code rc = read_calendar(&r, &cursor, &err);
     if (rc == ERR_OK) {
+        if (is_push_miss(x, &r, was_full)) {
+            count_push_miss(x, &r);
+        }
         channels_ensure(&r);
         rc = finish_calendar(x->worker->finish, c, next_due(c, co_wall_now()), cursor,
                              co_after(20000), &err);
@@ -278,8 +329,8 @@ static void sync_one(struct sync_run *x, struct access_session *access, struct s
     metric_inc(METRIC_SYNC_RUNS, rc != ERR_OK    ? err_code_name(rc)
                                  : r.changed > 0 ? "changed"
                                                  : "unchanged");
-    if (rc != ERR_OK) {
-        handle_failure(x, c, &err);
+    if (rc != ERR_OK && is_final(x, &err)) {
+        fail_calendar(x, c, &err);
     }
 }
 
@@ -296,11 +347,13 @@ static void sync_connection(struct sync_run *x, struct uuid connection)
         if (!uuid_eq(c->connection, connection) || co_is_canceled()) {
             continue;
         }
-        if (rc == ERR_OK) {
-            sync_one(x, access, c);
-        } else {
-            handle_failure(x, c, &err);
+        if (rc != ERR_OK) {
+            if (is_final(x, &err)) {
+                fail_account(x, c, &err);
+            }
+            return;
         }
+        sync_one(x, access, c);
     }
 }
 

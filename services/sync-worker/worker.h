@@ -80,7 +80,8 @@ struct reading {
     struct store_calendar *calendar;
     struct arena *arena; /* of the run */
     int64_t deadline;
-    size_t changed; /* rows written or removed */
+    size_t changed;         /* rows written or removed */
+    bool channel_is_silent; /* push should have brought what this read found */
 };
 
 /* Reads a calendar up to its end and stores it; the caller finishes or fails it.

@@ -66,6 +66,14 @@ def test_tick_finds_what_a_lost_webhook_left_behind(fleet, person, db):
     status, _, _ = fleet.tick()
     assert status == 202
     wait_until(lambda: person.has_row(made["id"]), 10, "what the tick should find")
+    # The silent channel is counted and replaced: the next change comes by push again.
+    wait_until(lambda: db.execute("SELECT push_misses FROM calfleet.calendars WHERE connection_id "
+                                  "= %s", (person.connection,)).fetchone() == (1,), 10, "the miss")
+    wait_until(lambda: len([c for c in fleet.simulator.admin("GET", "/channels")
+                            if person.account in json.dumps(c) and c["id"] not in mine]) == 1, 10,
+               "a new channel")
+    healed = person.insert(**timed("Healed", 2, 12))
+    wait_until(lambda: person.has_row(healed["id"]), 10, "a change by the new channel")
 
 
 def test_tick_is_for_the_service_role_alone(fleet, person):
@@ -214,6 +222,15 @@ def test_revoked_grant_asks_for_consent_and_says_why(fleet, person, db):
     reason = db.execute("SELECT status_reason FROM ce_calendar_connections WHERE id = %s",
                         (person.connection,)).fetchone()[0]
     assert "invalid_grant" in reason
+    # What nobody can read rests, instead of being due for ever; consent makes it live again.
+    db.execute("UPDATE calfleet.calendars SET due_at = now() WHERE connection_id = %s",
+               (person.connection,))
+    wait_until(lambda: db.execute("SELECT due_at > now() + interval '10 minutes' FROM "
+                                  "calfleet.calendars WHERE connection_id = %s",
+                                  (person.connection,)).fetchone() == (True,), 10, "the rest")
+    made = person.insert(**timed("Meanwhile", 3, 9))
+    assert person.connect()
+    wait_until(lambda: person.has_row(made["id"]), 15, "what happened meanwhile")
 
 
 # ---- webhooks --------------------------------------------------------------------------------------
