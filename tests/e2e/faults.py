@@ -18,7 +18,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from conftest import ROOT, make_person
-from fleet import FleetError, Stack, b64url, request, wait_until
+from fleet import FleetError, Process, Stack, b64url, free_port, request, wait_until
 
 NAMES = ROOT / "libs" / "runtime" / "include" / "runtime" / "failpoint_names.def"
 PORTS_OF_A_STACK = 16
@@ -97,6 +97,47 @@ def killed_at(fleet, service, point):
         process.kill()
         process.start()
         fleet.wait_ready(service)
+
+
+class Another:
+    """A second process of a service beside the fleet's; started by whoever wants it."""
+
+    def __init__(self, fleet, service):
+        first = fleet.processes[service]
+        self.address = f"127.0.0.1:{free_port()}"
+        self.process = Process(f"{service}-2", first.argv,
+                               {**first.env, "CALFLEET_ADMIN_LISTEN": self.address},
+                               fleet.dir / f"{service}-2.log")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stop()
+
+    def start(self):
+        self.process.start()
+
+    def wait_ready(self):
+        wait_until(lambda: request("GET", f"http://{self.address}/readyz", timeout=5)[0] == 200, 40,
+                   f"{self.process.name} is ready")
+
+
+@contextlib.contextmanager
+def stopped_at(fleet, service, point):
+    """The service runs so that it is stopped at the point. Gives a function that waits until it is
+    stopped, and one that lets it go on."""
+    process = fleet.processes[service]
+    log = fleet.dir / f"{point}.{uuid.uuid4().hex[:6]}"
+    process.stop()
+    process.start({"CALFLEET_FAILPOINTS": f"{point}=stop", "CALFLEET_FAILPOINT_LOG": str(log)})
+    try:
+        fleet.wait_ready(service)
+        yield (lambda: wait_until(lambda: log.exists() and log.read_text().split() == [point], 25,
+                                  f"{service} stops at {point}"),
+               lambda: process.signal(signal.SIGCONT))
+    finally:
+        process.signal(signal.SIGCONT)
 
 
 def quietly(call, *args, **kwargs):

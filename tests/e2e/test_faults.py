@@ -11,10 +11,11 @@ import time
 import psycopg
 import pytest
 from conftest import make_person, new_database
-from faults import (OwnStack, Storm, Watch, ask, at_provider, codes_spent, connected, converges,
-                    create_body, due_now, failpoints, journal_end, killed_at, let_leases_run_out,
-                    live_channels, meeting, moment, next_change_comes, quietly, schedule, settles)
-from fleet import Fleet, Process, free_port, request, wait_until
+from faults import (Another, OwnStack, Storm, Watch, ask, at_provider, codes_spent, connected,
+                    converges, create_body, due_now, failpoints, journal_end, killed_at,
+                    let_leases_run_out, live_channels, meeting, moment, next_change_comes, quietly,
+                    schedule, settles, stopped_at)
+from fleet import Fleet, wait_until
 
 # A dead member is out of its group after 3 s instead of 10: each kill waits for that.
 SHORT_SESSION = "session.timeout.ms=3000,heartbeat.interval.ms=300"
@@ -33,7 +34,9 @@ def own_stack(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def fleet(own_stack, bin_dir, tmp_path_factory):
-    worker = {"kafka_settings": SHORT_SESSION, "provider_timeout": "5s"}
+    # A stopped process holds what it has locked for as long as a statement may take.
+    worker = {"kafka_settings": SHORT_SESSION, "provider_timeout": "5s",
+              "postgres_statement_timeout": "6s"}
     settings = {"ingest": {"request_timeout": "3s"}, "sync-worker": worker, "freebusy": worker,
                 "scheduler": worker}
     directory = tmp_path_factory.mktemp("faults")
@@ -100,7 +103,7 @@ def start(case):
 @scenario("sync-worker", "kafka.revoke.drained", "kafka.revoke.committed")
 def second_worker_joins(case):
     person = case.connected()
-    with another_worker(case.fleet) as second:
+    with Another(case.fleet, "sync-worker") as second:
         with case.killed():
             second.start()
             person.insert(**meeting("while partitions move"))
@@ -442,6 +445,111 @@ def test_killed_there(fleet, db, service, point, run):
     run(Case(fleet, db, service, point))
 
 
+# ---- stopped at a named point, until somebody else has carried on ----------------------------------------------
+
+STOPPED = []
+
+
+def stopped(service, *points):
+    """The scenario is in four parts, between its yields: before; what leads to the point; what
+    happens while the process is stopped and another one has its work; after it went on."""
+    def register(fn):
+        STOPPED.extend((service, point, fn) for point in points)
+        return fn
+    return register
+
+
+@stopped("sync-worker", "sync.page.before_commit", "sync.after_sweep", "kafka.commit.before")
+def stale_reader(case):
+    person = case.connected()
+    gone = person.insert(**meeting("gone", days=3))
+    wait_until(lambda: person.has_row(gone["id"]), 20, "the event")
+    yield
+    sim = case.fleet.simulator
+    sim.as_person(person.account, "DELETE", f"/calendars/primary/events/{gone['id']}")
+    sim.admin("POST", f"/calendars/{person.account}/events/{gone['id']}/purge")
+    sim.admin("POST", "/cursors/expire", {"calendar": person.account})
+    person.insert(**meeting("changed"))
+    yield
+    converges(person)
+    later = person.insert(**meeting("later", days=5))
+    sim.as_person(person.account, "PATCH", f"/calendars/primary/events/{later['id']}",
+                  {"summary": "later still"})
+    converges(person)
+    yield
+    converges(person)
+    next_change_comes(person)
+
+
+@stopped("sync-worker", "token.after_refresh")
+def stale_token(case):
+    person = case.connected()
+    yield
+    case.fleet.simulator.admin("POST", "/tokens/expire", {"account": person.account})
+    person.insert(**meeting("after expiry"))
+    yield
+    let_leases_run_out(case.db)
+    converges(person)
+    yield
+    next_change_comes(person)
+    assert case.db.execute("SELECT status FROM ce_calendar_connections WHERE id = %s",
+                           (person.connection,)).fetchone() == ("active",)
+
+
+@stopped("sync-worker", "connect.after_exchange", "connect.before_commit")
+def stale_exchange(case):
+    person = make_person(case.fleet, case.db)
+    ticket, before = ticket_of(case.fleet, person), journal_end(case.fleet)
+    yield
+    assert quietly(exchange, case.fleet, person, ticket) in (503, 504)
+    yield
+    status, body, _ = exchange(case.fleet, person, ticket)
+    assert (status, body["error"]["code"]) == (409, "exchange_in_doubt")
+    assert len(codes_spent(case.fleet, before)) == 1
+    yield
+    person.connect()
+    rows = case.db.execute("SELECT id::text, status FROM ce_calendar_connections WHERE "
+                           "user_id = %s", (person.user.id,)).fetchall()
+    assert rows == [(person.connection, "active")]
+    person.synced(40).watched()
+    next_change_comes(person)
+
+
+@stopped("scheduler", "schedule.before_put", "schedule.after_put", "schedule.before_store")
+def stale_writer(case):
+    person = case.connected()
+    body = create_body(person, "created")
+    yield
+    assert quietly(schedule, person, body, "k") in (503, 504)
+    yield
+    status, answer = answered(case, person, body, "k")
+    assert status in (200, 201), answer
+    one_meeting(case, person, "created", answer)
+    yield
+    time.sleep(1)  # what it still does, it does now
+    assert schedule(person, body, "k") == (status, answer)
+    one_meeting(case, person, "created", answer)
+    next_change_comes(person)
+
+
+@pytest.mark.parametrize("service,point,run", [
+    pytest.param(*case, id=f"{case[1]}-{case[2].__name__}") for case in STOPPED])
+def test_stopped_there(fleet, db, service, point, run):
+    parts = run(Case(fleet, db, service, point))
+    next(parts)
+    with Another(fleet, service) as other:
+        with stopped_at(fleet, service, point) as (until_stopped, go_on):
+            next(parts)
+            until_stopped()
+            other.start()
+            other.wait_ready()  # with everything: the stopped one's session is over
+            next(parts)
+            go_on()
+            fleet.wait_ready(service)
+            next(parts, None)
+    fleet.wait_ready(service)
+
+
 # ---- killed, stopped, alone ------------------------------------------------------------------------------------
 
 
@@ -494,35 +602,12 @@ def test_freebusy_killed_mid_question(fleet, db):
     wait_until(lambda: ask(person)[1] == [busy], 20, "the right answer again")
 
 
-class another_worker:
-    """A second sync-worker beside the fleet's; started by whoever wants it."""
-
-    def __init__(self, fleet):
-        self.fleet = fleet
-        first = fleet.processes["sync-worker"]
-        self.address = f"127.0.0.1:{free_port()}"
-        self.process = Process("sync-worker-2", first.argv,
-                               {**first.env, "CALFLEET_ADMIN_LISTEN": self.address},
-                               fleet.dir / "sync-worker-2.log")
-
-    def __enter__(self):
-        return self.process
-
-    def __exit__(self, *_):
-        self.process.stop()
-
-
-def ready(address):
-    return request("GET", f"http://{address}/readyz", timeout=5)[0] == 200
-
-
 def test_worker_stopped_past_its_session(fleet, db):
     mine = watches(fleet, db)
     first = fleet.processes["sync-worker"]
-    second = another_worker(fleet)
-    with second as process:
-        process.start()
-        wait_until(lambda: ready(second.address), 30, "the second worker")
+    with Another(fleet, "sync-worker") as second:
+        second.start()
+        second.wait_ready()
         with Storm(fleet, mine, repeat=True) as storm:
             time.sleep(1)
             first.signal(signal.SIGSTOP)
@@ -537,7 +622,7 @@ def test_worker_stopped_past_its_session(fleet, db):
         storm.kept()
         for watch in mine:
             settles(watch)
-        assert first.alive() and process.alive()
+        assert first.alive() and second.process.alive()
     # Alone again, it owns everything: it had come back.
     fleet.wait_ready("sync-worker")
     for watch in mine:
