@@ -95,7 +95,7 @@ static CO_FN enum err_code transact(struct acceptance *a, accept_fn fn, bool *re
 static CO_FN enum err_code accept_row(struct acceptance *a, accept_fn fn, bool *ret_go,
                                       struct err *err)
 {
-    enum err_code rc = pg_acquire(a->c->scheduler->pool, co_after(DB_MS), &a->s, err);
+    enum err_code rc = pg_acquire(command_scheduler(a->c)->pool, co_after(DB_MS), &a->s, err);
     for (int i = 0; rc == ERR_OK || i > 0; i++) {
         a->slots.people = (struct plan_people){0};
         rc = transact(a, fn, ret_go, err);
@@ -123,7 +123,7 @@ enum err_code accept_command(struct acceptance *a, accept_fn fn, struct err *err
     }
     rc = failpoint("schedule.after_hold", err);
     if (rc == ERR_OK) {
-        rc = settle(c->scheduler, a->entry.id, 1, c->arena, &status, &answer, err);
+        rc = settle(command_scheduler(c), a->entry.id, 1, c->arena, &status, &answer, err);
     }
     if (rc == ERR_CONFLICT) {
         return ledger_repeat(c, &a->entry, err); /* another scheduler carries on */

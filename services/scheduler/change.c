@@ -47,7 +47,7 @@ static CO_FN enum err_code lock_meeting(struct changing *n, bool *ret_known, str
     a->slots.event = pg_get_uuid(r, 0, 7);
     a->slots.overridden = pg_get_bool(r, 0, 8);
     n->zone = zone.ptr != NULL ? zone : STR("UTC");
-    return command_may(a->c, a->s, a->entry.organization, ret_known, err);
+    return command_may(a->c, a->s, a->entry.organization, PERMISSION_SCHEDULE, ret_known, err);
 }
 
 /* False: answered. */
@@ -144,7 +144,7 @@ static bool find_times(struct changing *n)
     struct str zone = MESSAGE_HAS(schedule_change, n->change, zone) ? n->change->zone : n->zone;
     enum err_code rc =
         plan_times(n->a.entry.start_at, n->a.entry.end_at, zone, n->recurrence, n->recurrence_count,
-                   c->scheduler->zones, c->arena, &slots->times, &err);
+                   command_scheduler(c)->zones, c->arena, &slots->times, &err);
     if (rc == ERR_NOT_FOUND || rc == ERR_PROTO) {
         command_refuse(c, 422, "unknown_zone", "There is no such time zone.");
     } else if (rc != ERR_OK) {

@@ -27,35 +27,15 @@ static CO_FN enum err_code find_organization(struct creating *n, struct uuid *re
                                              bool *ret_known, struct err *err)
 {
     const struct message_caller *caller = &n->a.c->caller;
-    const struct pg_result *r;
-    struct pg_params p;
-    *ret_known = true;
-    *ret_organization = (struct uuid){{0}};
-    if (MESSAGE_HAS(schedule_create, n->m, organization)) {
-        *ret_organization = n->m->organization;
+    bool named = MESSAGE_HAS(schedule_create, n->m, organization);
+    if (!named && !MESSAGE_HAS(caller, caller, organization) &&
+        MESSAGE_HAS(schedule_create, n->m, connection)) {
+        *ret_known = true; /* the connection says it */
+        *ret_organization = (struct uuid){{0}};
         return ERR_OK;
     }
-    if (MESSAGE_HAS(caller, caller, organization)) {
-        *ret_organization = caller->organization;
-        return ERR_OK;
-    }
-    if (MESSAGE_HAS(schedule_create, n->m, connection)) {
-        return ERR_OK;
-    }
-    pg_params_init(&p, n->a.c->arena);
-    pg_add_uuid(&p, caller->user);
-    enum err_code rc =
-        pg_exec(n->a.s, &SQL_CALLER_ORGANIZATIONS, &p, co_after(DB_MS), n->a.c->arena, &r, err);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    *ret_known = pg_row_count(r) == 1;
-    if (!*ret_known) {
-        return command_refuse(n->a.c, 400, "organization_required",
-                              "Say which organisation it is about: organization_id is missing.");
-    }
-    *ret_organization = pg_get_uuid(r, 0, 0);
-    return ERR_OK;
+    return command_organization(n->a.c, n->a.s, named ? &n->m->organization : NULL, ret_known,
+                                ret_organization, err);
 }
 
 static CO_FN enum err_code read_places(struct creating *n, struct uuid organization,
@@ -116,7 +96,7 @@ static CO_FN enum err_code find_place(struct creating *n, bool *ret_known, struc
     }
     bool named = !uuid_is_nil(organization);
     if (named) { /* before anything is told about connections there */
-        rc = command_may(n->a.c, n->a.s, organization, ret_known, err);
+        rc = command_may(n->a.c, n->a.s, organization, PERMISSION_SCHEDULE, ret_known, err);
     }
     if (rc == ERR_OK && *ret_known) {
         rc = read_places(n, organization, &n->place, err);
@@ -125,7 +105,8 @@ static CO_FN enum err_code find_place(struct creating *n, bool *ret_known, struc
         *ret_known = take_place(n);
     }
     if (rc == ERR_OK && *ret_known && !named) {
-        rc = command_may(n->a.c, n->a.s, n->a.entry.organization, ret_known, err);
+        rc = command_may(n->a.c, n->a.s, n->a.entry.organization, PERMISSION_SCHEDULE, ret_known,
+                         err);
     }
     return rc;
 }
@@ -156,9 +137,9 @@ static CO_FN enum err_code default_end(struct creating *n, int64_t *ret_end, str
 static bool find_times(struct creating *n)
 {
     struct err err;
-    enum err_code rc = plan_times(n->a.entry.start_at, n->a.entry.end_at, n->zone,
-                                  n->m->recurrence.ptr, n->m->recurrence.len,
-                                  n->a.c->scheduler->zones, n->a.c->arena, &n->a.slots.times, &err);
+    enum err_code rc = plan_times(
+        n->a.entry.start_at, n->a.entry.end_at, n->zone, n->m->recurrence.ptr, n->m->recurrence.len,
+        command_scheduler(n->a.c)->zones, n->a.c->arena, &n->a.slots.times, &err);
     if (rc == ERR_NOT_FOUND || rc == ERR_PROTO) {
         command_refuse(n->a.c, 422, "unknown_zone", "There is no such time zone.");
     } else if (rc != ERR_OK) {
@@ -240,7 +221,7 @@ enum err_code command_create(struct command *c, const void *message, struct err 
                         .message = m},
               .slots = {.asker = c->caller.user,
                         .meeting = uuid_random(),
-                        .expires_ms = c->scheduler->conf->hold_seconds},
+                        .expires_ms = command_scheduler(c)->conf->hold_seconds},
               .allow_overlap = MESSAGE_HAS(schedule_create, m, allow_overlap) && m->allow_overlap},
         .m = m};
     if (MESSAGE_HAS(schedule_create, m, end_at) && m->end_at <= m->start_at) {

@@ -62,7 +62,7 @@ enum err_code ledger_insert(struct command *c, struct pg_session *s,
     pg_add_json(&p, request_json(c, entry, buf_str(&bytes)));
     pg_add_uuid(&p, entry->connection);
     pg_add_i64(&p, hash_murmur2(uuid_bytes(&entry->connection)) % TOPIC_SHARDS);
-    pg_add_i64(&p, ledger_lease_ms(c->scheduler));
+    pg_add_i64(&p, ledger_lease_ms(command_scheduler(c)));
     rc = pg_exec(s, &SQL_COMMAND_INSERT, &p, co_after(DB_MS), c->arena, &r, err);
     if (rc == ERR_OK) {
         *ret_new = pg_row_count(r) == 1;
@@ -126,7 +126,7 @@ static CO_FN enum err_code find(struct command *c, const struct ledger_entry *en
     pg_add_uuid(&p, entry->organization);
     pg_add_uuid(&p, c->caller.user);
     pg_add_text(&p, entry->key);
-    enum err_code rc = pg_acquire(c->scheduler->pool, co_after(DB_MS), &s, err);
+    enum err_code rc = pg_acquire(command_scheduler(c)->pool, co_after(DB_MS), &s, err);
     if (rc == ERR_OK) {
         rc = pg_exec(s, &SQL_COMMAND_FIND, &p, co_after(DB_MS), c->arena, &r, err);
     }
@@ -184,12 +184,12 @@ enum err_code ledger_repeat(struct command *c, const struct ledger_entry *entry,
             return give(c, e.status, e.answer);
         }
         if (e.overdue) {
-            rc = ledger_claim(c->scheduler, e.id, c->arena, &attempts, err);
+            rc = ledger_claim(command_scheduler(c), e.id, c->arena, &attempts, err);
         }
         if (rc == ERR_OK && attempts > 0) {
             int status;
             struct str answer;
-            rc = settle(c->scheduler, e.id, attempts, c->arena, &status, &answer, err);
+            rc = settle(command_scheduler(c), e.id, attempts, c->arena, &status, &answer, err);
             if (rc == ERR_OK) {
                 return ledger_answer(c, status, answer);
             }

@@ -1,7 +1,7 @@
 /* The scheduler's state, and what its parts ask of each other.
  *
  *   main.c       settings, start, drain
- *   requests.c   from a sealed record to a handler, and back to a reply
+ *   requests.c   which handler serves what
  *   accept.c     a request's transaction into the ledger
  *   create.c     a request to create: refused, or a row in the ledger with its slots held
  *   change.c     the same for change and cancel
@@ -21,6 +21,7 @@
 
 #include "accounts/link.h"
 #include "calendar/zone.h"
+#include "commands/commands.h"
 #include "kafka/engine.h"
 #include "kafka/rpc.h"
 #include "messages/messages.h"
@@ -44,8 +45,6 @@ CONFIG_STRUCT(scheduler_config, SCHEDULER_CONFIG)
 const struct config_table *scheduler_config_table(void);
 
 #define DB_MS 15000 /* bound on one statement or transaction */
-#define REPLY_MS 10000
-#define BODY_MAX (KAFKA_RPC_PAYLOAD_MAX - 4096)
 #define PERMISSION_SCHEDULE "ce.calendar.schedule"
 
 struct scheduler {
@@ -69,37 +68,18 @@ struct scheduler {
 
 /* ---- requests.c ----------------------------------------------------------------------------- */
 
-/* One request while it is served, and its answer. */
-struct command {
-    struct scheduler *scheduler;
-    struct arena *arena;
-    struct message_caller caller;
-    int64_t deadline; /* until then the asker waits */
-    int status;       /* HTTP; 0: no answer yet */
-    struct buf body;
-    int64_t retry_after_ms; /* 0: not said */
-};
+static inline struct scheduler *command_scheduler(const struct command *c)
+{
+    return c->ctx;
+}
 
 extern const struct kafka_engine_ops scheduler_engine_ops;
 
-/* Answers {"error": {"code", "message"}}; ERR_OK, so that a refusal is one line. */
-enum err_code command_refuse(struct command *c, int status, const char *code, const char *fmt, ...)
-    PRINTF_LIKE(4, 5);
-/* The body of a refusal alone, for an answer that the ledger keeps. */
-struct str refusal_json(struct arena *arena, const char *code, const char *message);
-
 /* ---- create.c, change.c --------------------------------------------------------------------- */
 
-typedef CO_FN enum err_code (*command_fn)(struct command *c, const void *message, struct err *err);
 CO_FN enum err_code command_create(struct command *c, const void *message, struct err *err);
 CO_FN enum err_code command_change(struct command *c, const void *message, struct err *err);
 CO_FN enum err_code command_cancel(struct command *c, const void *message, struct err *err);
-
-/* Whether the caller may schedule there, in the running transaction. False: the command is
- * answered. errs: Postgres's. */
-CO_FN MUST_CHECK enum err_code command_may(struct command *c, struct pg_session *s,
-                                           struct uuid organization, bool *ret_may,
-                                           struct err *err);
 
 struct slots;
 

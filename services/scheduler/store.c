@@ -552,7 +552,7 @@ static CO_FN enum err_code refuse_in_transaction(struct ending *e, const char *s
             rc = set_state(e, "confirmed", err);
         }
     }
-    return rc == ERR_OK ? finish(e, state, status, refusal_json(j->arena, code, message), code,
+    return rc == ERR_OK ? finish(e, state, status, command_refusal(j->arena, code, message), code,
                                  frees_key, err)
                         : rc;
 }

@@ -21,7 +21,8 @@ static enum err_code be_service(struct pg_session *s, struct err *err)
 static enum err_code begin_as_caller(struct command *c, struct pg_session **ret_session,
                                      struct err *err)
 {
-    enum err_code rc = pg_acquire(c->worker->pool, co_after(COMMAND_DB_MS), ret_session, err);
+    enum err_code rc =
+        pg_acquire(command_worker(c)->pool, co_after(COMMAND_DB_MS), ret_session, err);
     if (rc == ERR_OK) {
         rc = pg_begin_as(*ret_session, PG_READ_COMMITTED, c->caller.user, "authenticated",
                          (struct str){0}, co_after(COMMAND_DB_MS), err);
@@ -252,7 +253,7 @@ static enum err_code list_organization(struct command *c, const struct message_c
                                        struct err *err)
 {
     struct pg_session *s CLEANUP(pg_release_ptr) = NULL;
-    enum err_code rc = pg_acquire(c->worker->pool, co_after(COMMAND_DB_MS), &s, err);
+    enum err_code rc = pg_acquire(command_worker(c)->pool, co_after(COMMAND_DB_MS), &s, err);
     if (rc != ERR_OK) {
         return rc;
     }
@@ -436,8 +437,8 @@ enum err_code command_patch(struct command *c, const void *message, struct err *
     if (rc != ERR_OK || c->status != 0) {
         return rc;
     }
-    if (c->worker->sync != NULL) {
-        kafka_engine_wake(c->worker->sync); /* what became due may be ours */
+    if (command_worker(c)->sync != NULL) {
+        kafka_engine_wake(command_worker(c)->sync); /* what became due may be ours */
     }
     return answer_with(c, s, m->connection, err);
 }
@@ -530,7 +531,7 @@ enum err_code command_sync_now(struct command *c, const void *message, struct er
     if (rc == ERR_OK) {
         struct err why;
         pg_release_ptr(&s);
-        if (command_produce_sync(c->worker, account, MESSAGE_SYNC_USER, &why) != ERR_OK) {
+        if (command_produce_sync(command_worker(c), account, MESSAGE_SYNC_USER, &why) != ERR_OK) {
             /* The rows are due: the account's owner finds them without the record. */
             LOG_WARN("command.sync_now.quiet", "the wish was stored but not told on the bus",
                      F_UUID("conn", m->connection), F_ERR(&why));

@@ -84,7 +84,7 @@ static enum err_code exec(struct exchange *x, const struct pg_stmt *stmt,
                           struct err *err)
 {
     struct pg_session *s CLEANUP(pg_release_ptr) = NULL;
-    enum err_code rc = pg_acquire(x->c->worker->pool, co_after(COMMAND_DB_MS), &s, err);
+    enum err_code rc = pg_acquire(command_worker(x->c)->pool, co_after(COMMAND_DB_MS), &s, err);
     if (rc == ERR_OK) {
         rc = pg_exec(s, stmt, params, co_after(COMMAND_DB_MS), x->c->arena, ret_row, err);
     }
@@ -156,7 +156,7 @@ static enum err_code judge_flow(struct exchange *x, const struct pg_result *r, b
         return command_refuse(c, 410, "consent_expired", "It took too long. Connect again.");
     }
     struct pg_session *s CLEANUP(pg_release_ptr) = NULL;
-    enum err_code rc = pg_acquire(c->worker->pool, co_after(COMMAND_DB_MS), &s, err);
+    enum err_code rc = pg_acquire(command_worker(c)->pool, co_after(COMMAND_DB_MS), &s, err);
     if (rc == ERR_OK) {
         rc = command_may(c, s, pg_get_uuid(r, 0, F_ORGANIZATION), PERMISSION_CONNECT, ret_goes_on,
                          err);
@@ -174,16 +174,16 @@ static enum err_code prepare(struct exchange *x, const struct pg_result *r, stru
     x->provider_name = pg_get_str(r, 0, F_PROVIDER);
     x->has_client = !pg_is_null(r, 0, F_CLIENT);
     x->client_row = pg_get_uuid(r, 0, F_CLIENT);
-    x->provider = access_provider(c->worker->access, x->provider_name);
-    enum err_code rc =
-        access_client(c->worker->access, x->provider_name, x->has_client ? &x->client_row : NULL,
-                      c->arena, co_after(COMMAND_DB_MS), &x->client, err);
+    x->provider = access_provider(command_worker(c)->access, x->provider_name);
+    enum err_code rc = access_client(command_worker(c)->access, x->provider_name,
+                                     x->has_client ? &x->client_row : NULL, c->arena,
+                                     co_after(COMMAND_DB_MS), &x->client, err);
     if (rc != ERR_OK) {
         return rc;
     }
     x->client.redirect_uri = pg_get_str(r, 0, F_REDIRECT); /* as it was sent */
     buf_init(&verifier, 1024);
-    rc = crypto_envelope_open(access_token_keys(c->worker->access),
+    rc = crypto_envelope_open(access_token_keys(command_worker(c)->access),
                               flow_verifier_context(x->flow, c->arena),
                               pg_get_str(r, 0, F_VERIFIER), &verifier, err);
     if (rc != ERR_OK) {
@@ -277,7 +277,7 @@ static enum err_code ask_provider(struct exchange *x, const char **ret_bad, stru
 {
     const struct provider *provider = x->provider->provider;
     struct provider_link *link = (struct provider_link *)(uintptr_t)&x->provider->link;
-    int64_t deadline = co_after(x->c->worker->conf->provider_timeout);
+    int64_t deadline = co_after(command_worker(x->c)->conf->provider_timeout);
     *ret_bad = NULL;
     if (provider->exchange(link, &x->client, x->m->code, x->verifier, deadline, x->c->arena,
                            &x->tokens, why) != ERR_OK) {
@@ -297,8 +297,8 @@ static enum err_code ask_provider(struct exchange *x, const char **ret_bad, stru
     } else if (x->tokens.refresh_token.len == 0) {
         *ret_bad = "no_refresh_token";
     } else if (provider->identify(link, &x->client, x->tokens.id_token, x->nonce,
-                                  co_after(x->c->worker->conf->provider_timeout), x->c->arena,
-                                  &x->who, why) != ERR_OK) {
+                                  co_after(command_worker(x->c)->conf->provider_timeout),
+                                  x->c->arena, &x->who, why) != ERR_OK) {
         *ret_bad = bad_exchange(why, "identity_refused");
         return ERR_OK;
     }
@@ -331,7 +331,7 @@ static enum err_code take_lease(struct exchange *x, struct err *err)
     x->holder = uuid_random();
     for (int i = 0; i < LEASE_TRIES; i++) {
         bool taken = false;
-        enum err_code rc = grant_lease_take(x->c->worker, x->account, x->holder, LEASE_MS,
+        enum err_code rc = grant_lease_take(command_worker(x->c), x->account, x->holder, LEASE_MS,
                                             x->c->arena, &taken, err);
         if (rc == ERR_OK && taken) {
             return ERR_OK;
@@ -351,7 +351,7 @@ static void add_sealed(struct pg_params *p, struct exchange *x, const char *colu
 {
     struct buf envelope CLEANUP(buf_fini);
     buf_init(&envelope, 4 * TOKEN_MAX_BYTES);
-    crypto_envelope_seal(access_token_keys(x->c->worker->access),
+    crypto_envelope_seal(access_token_keys(command_worker(x->c)->access),
                          access_token_context(x->connection, column, x->c->arena), plain,
                          &envelope);
     pg_add_text(p, buf_str(&envelope));
@@ -415,7 +415,7 @@ static enum err_code upsert_connection(struct exchange *x, struct pg_session *s,
     add_sealed(&p, x, "access_token", x->tokens.access_token);
     add_sealed(&p, x, "refresh_token", x->tokens.refresh_token);
     pg_add_time(&p, x->tokens.expires_at);
-    pg_add_i64(&p, crypto_keyring_current(access_token_keys(x->c->worker->access))->id);
+    pg_add_i64(&p, crypto_keyring_current(access_token_keys(command_worker(x->c)->access))->id);
     add_scopes(&p, x->tokens.scope);
     if (x->has_client) {
         pg_add_uuid(&p, x->client_row);
@@ -458,7 +458,7 @@ static enum err_code wake_and_finish(struct exchange *x, struct pg_session *s, s
 static enum err_code store_once(struct exchange *x, struct err *err)
 {
     struct pg_session *s CLEANUP(pg_release_ptr) = NULL;
-    enum err_code rc = pg_acquire(x->c->worker->pool, co_after(COMMAND_DB_MS), &s, err);
+    enum err_code rc = pg_acquire(command_worker(x->c)->pool, co_after(COMMAND_DB_MS), &s, err);
     if (rc == ERR_OK) {
         rc = pg_begin(s, PG_READ_COMMITTED, co_after(COMMAND_DB_MS), err);
     }
@@ -493,7 +493,7 @@ static enum err_code store(struct exchange *x, struct err *err)
         }
         if (rc == ERR_OK) {
             rc = store_once(x, err);
-            grant_lease_release(x->c->worker, x->account, x->holder, x->c->arena);
+            grant_lease_release(command_worker(x->c), x->account, x->holder, x->c->arena);
         }
         if (rc == ERR_OK || rc == ERR_CANCELED) {
             return rc;
@@ -523,7 +523,7 @@ static int64_t count_calendars(struct exchange *x)
 /* The connection stands; what fails from here on is made up for by its due rows and the runs. */
 static enum err_code after_connected(struct exchange *x)
 {
-    struct worker *w = x->c->worker;
+    struct worker *w = command_worker(x->c);
     struct err why;
     if (calendars_refresh(w, x->connection, co_after(LIST_MS), &why) != ERR_OK) {
         LOG_WARN("connect.list.failed", "the calendars of a new connection could not be listed",
