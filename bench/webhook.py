@@ -132,7 +132,7 @@ def measure(bench):
         pin(fleet.pid("ingest"), bench.cores[0])
         brokers = bench.server_pids("kafka-*")
         for pid in brokers:
-            pin(pid, bench.cores[1])
+            pin(pid, ",".join(map(str, bench.cores[2:] or bench.cores[1:])))
         try:
             round_of(bench, fleet, nginx, channels, 2)
             rounds = []
