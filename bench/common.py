@@ -40,8 +40,9 @@ class Row:
                 return "-"
             return " / ".join(shown(f(values)) for f in (min, statistics.median, max))
 
+        digits = 2 if self.ratio is None or self.ratio >= 0.1 else 4
         return (self.figure, self.unit, spread(self.ours), spread(self.base),
-                "-" if self.ratio is None else f"{self.ratio:.{2 if self.ratio >= 0.1 else 4}f}", self.bar or "-",
+                "-" if self.ratio is None else f"{self.ratio:.{digits}f}", self.bar or "-",
                 {None: "-", True: "met", False: "MISSED"}[self.met])
 
 
