@@ -61,13 +61,20 @@ struct err {
 #define ERR_STRINGIFY(x) ERR_STRINGIFY2(x)
 #define ERR_WHERE __FILE__ ":" ERR_STRINGIFY(__LINE__)
 
-/* Fills err and returns code, so that a failure is one line: return ERR_SET(err, ERR_IO, "..."). */
-#define ERR_SET(err, code, ...) err_set_at((err), (code), ERR_ACT_NONE, ERR_WHERE, __VA_ARGS__)
-/* The same with what to do. */
-#define ERR_SET_ACT(err, code, act, ...) err_set_at((err), (code), (act), ERR_WHERE, __VA_ARGS__)
-
 enum err_code err_set_at(struct err *err, enum err_code code, enum err_act act, const char *where,
                          const char *fmt, ...) PRINTF_LIKE(5, 6);
+
+/* The code in sight of the compiler and of analysers, which do not see into err_set_at. */
+static inline enum err_code err_same(enum err_code code, enum err_code set UNUSED)
+{
+    return code;
+}
+
+/* Fills err and gives code, so that a failure is one line: return ERR_SET(err, ERR_IO, "..."). */
+#define ERR_SET(err, code, ...) ERR_SET_ACT((err), (code), ERR_ACT_NONE, __VA_ARGS__)
+/* The same with what to do. */
+#define ERR_SET_ACT(err, code, act, ...)                                                           \
+    err_same((code), err_set_at((err), (code), (act), ERR_WHERE, __VA_ARGS__))
 
 /* Puts context before the text that is there ("page 3: timeout"); returns err->code. */
 enum err_code err_wrap(struct err *err, const char *fmt, ...) PRINTF_LIKE(2, 3);
