@@ -61,6 +61,7 @@ static bool take_sign(struct str *text)
 
 static void set_bit(uint64_t *words, int64_t n)
 {
+    /* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): n is within the words, by max */
     words[n / 64] |= UINT64_C(1) << (n % 64);
 }
 
