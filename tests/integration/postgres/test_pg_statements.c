@@ -48,9 +48,9 @@ static void errors_body(struct pg_pool *pool, struct arena *arena UNUSED)
     run_sql(s, "CREATE TABLE er (i integer PRIMARY KEY CHECK (i > 0), t text NOT NULL, "
                "r int4range, EXCLUDE USING gist (r WITH &&)); "
                "INSERT INTO er VALUES (1, 'secret-title', '[1,3)'); GRANT SELECT ON er TO public; "
-               "DO $$ BEGIN CREATE ROLE calfleet_test_nobody; EXCEPTION WHEN duplicate_object THEN "
-               "NULL; END $$; GRANT ALL ON er TO calfleet_test_nobody; "
-               "SET ROLE calfleet_test_nobody");
+               "DO $$ BEGIN CREATE ROLE test_nobody; EXCEPTION WHEN duplicate_object THEN "
+               "NULL; END $$; GRANT ALL ON er TO test_nobody; "
+               "SET ROLE test_nobody");
     for (size_t i = 0; i < ARRAY_LEN(CASES); i++) {
         char name[16];
         char state[6];
