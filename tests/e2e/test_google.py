@@ -4,8 +4,10 @@ import datetime
 import json
 import time
 
+import psycopg
 import pytest
-from fleet import FleetError, request, wait_until
+from conftest import make_person
+from fleet import request, wait_until
 
 UTC = datetime.timezone.utc
 
@@ -146,7 +148,6 @@ def test_private_events_are_the_owners_alone(fleet, people, db):
     owner.synced().watched()
     made = owner.insert(**timed("Secret", 2, 9), visibility="private")
     wait_until(lambda: owner.has_row(made["id"]), 10, "the event")
-    import psycopg
     with psycopg.connect(fleet.stack.dsn(fleet.database)) as c:
         for user, seen in ((owner.user, 1), (colleague.user, 0)):
             c.execute("SELECT set_config('request.jwt.claims', %s, true)",
@@ -286,7 +287,6 @@ def test_free_busy_never_says_free_for_somebody_it_cannot_read(fleet, people):
 
 
 def test_free_busy_of_another_organisation_is_not_visible(fleet, people, db):
-    from conftest import make_person
     stranger = make_person(fleet, db)
     stranger.connect()
     stranger.synced()

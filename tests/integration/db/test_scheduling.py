@@ -5,6 +5,8 @@ import uuid
 import psycopg
 import pytest
 
+from conftest import connect
+
 
 class Desk:
     """Books as the scheduler does."""
@@ -77,7 +79,6 @@ def test_overridden_and_moved_are_outside(desk, world, db):
 
 
 def test_a_race_ends_in_one_booking(desk, world, database):
-    from conftest import connect
     person = world.people["owner"]
     one, two = desk.meeting(), desk.meeting()
     insert = ("INSERT INTO calfleet.slot_holds (meeting_id, organization_id, user_id,"

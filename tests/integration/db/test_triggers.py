@@ -2,6 +2,8 @@
 import psycopg
 import pytest
 
+from conftest import connect
+
 
 def purges(db, **where):
     condition = " AND ".join(f"{k} = %({k})s" for k in where) or "true"
@@ -241,7 +243,6 @@ def test_an_activity_that_goes_leaves_the_event(world, db):
 
 def test_a_connections_stamps_commit_in_order(world, database):
     """The second writer waits for the first one's end, and gets the higher stamp."""
-    from conftest import connect
     mine = world.connections["owner"]
     first, second = (connect(database, "calfleet_sync") for _ in range(2))
     with first, second:
