@@ -122,7 +122,8 @@ bool tz_rule_parse(struct str text, struct tz_rule *ret_rule)
         }
     }
     *ret_rule = rule;
-    return text.len == 0;
+    /* A summer time that is not given is an hour more than the standard one: it may be too far. */
+    return text.len == 0 && rule.dst_offset <= 93600;
 }
 
 /* Days since 1970 of a change in a year. */

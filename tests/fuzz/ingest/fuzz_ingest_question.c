@@ -19,10 +19,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena arena CLEANUP(arena_fini);
     int type = 0;
 
+    arena_init(&arena);
     if (size == 0) {
         return 0;
     }
-    arena_init(&arena);
     struct str text = {(const char *)data + 1, size - 1};
     struct asked asked = {
         .body = text,

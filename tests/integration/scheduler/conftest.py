@@ -27,7 +27,7 @@ NINE = datetime.datetime(2027, 3, 1, 9, tzinfo=datetime.timezone.utc)
 def fleet(tmp_path_factory):
     bin_dir = Path(os.environ.get("CALFLEET_BIN_DIR", ROOT / "build" / "debug" / "bin"))
     running = Fleet(bin_dir, tmp_path_factory.mktemp("fleet"), Stack(),
-                    f"calfleet_sched_{uuid.uuid4().hex[:10]}", partitions=12,
+                    f"calfleet_sched_{uuid.uuid4().hex[:10]}",
                     services=("ingest", "sync-worker", "scheduler"),
                     settings={"scheduler": {"provider_timeout": PROVIDER_TIMEOUT},
                               "ingest": {"request_timeout": "30s"}})

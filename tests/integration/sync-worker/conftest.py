@@ -21,7 +21,7 @@ CALLBACK = "/functions/v1/calendar-oauth-callback"
 def start_fleet(tmp_path, settings=None):
     stack = Stack()
     bin_dir = Path(os.environ.get("CALFLEET_BIN_DIR", ROOT / "build" / "debug" / "bin"))
-    return Fleet(bin_dir, tmp_path, stack, f"calfleet_sw_{uuid.uuid4().hex[:10]}", partitions=12,
+    return Fleet(bin_dir, tmp_path, stack, f"calfleet_sw_{uuid.uuid4().hex[:10]}",
                  services=("ingest", "sync-worker"), settings=settings)
 
 
