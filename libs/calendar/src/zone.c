@@ -149,8 +149,8 @@ struct calendar_wall calendar_zone_wall(const struct calendar_zone *zone, int64_
 }
 
 /* Walks the ranges from one that surely begins early enough. In each, the wall clock shows
- * [from + offset, to + offset): the first that shows the wall time has it; one that begins behind
- * it means that the clock skipped it. */
+ * [from + offset, to + offset): the first that shows the wall time has it. Where none does, the
+ * clock skipped it at the first range that begins behind it. */
 int64_t zone_instant_near(const struct calendar_zone *zone, int64_t wall,
                           struct calendar_zone_range *range)
 {
@@ -159,15 +159,21 @@ int64_t zone_instant_near(const struct calendar_zone *zone, int64_t wall,
         return wall - range->offset;
     }
     struct calendar_zone_range r = calendar_zone_range(zone, wall - OFFSET_MAX);
-    while (wall - r.offset >= r.to) {
-        struct calendar_zone_range next = calendar_zone_range(zone, r.to);
-        if (wall - next.offset < next.from) {
-            return wall - r.offset;
+    int32_t before = r.offset;
+    bool skipped = false;
+    while (true) {
+        int64_t at = wall - r.offset;
+        if (at >= r.from && at < r.to) {
+            *range = r;
+            return at;
         }
-        r = next;
+        skipped = skipped || at < r.from;
+        if (r.to > wall + OFFSET_MAX) {
+            return wall - before; /* no later range can show it */
+        }
+        before = skipped ? before : r.offset;
+        r = calendar_zone_range(zone, r.to);
     }
-    *range = r;
-    return wall - r.offset;
 }
 
 int64_t calendar_zone_instant(const struct calendar_zone *zone, struct calendar_wall wall)
