@@ -20,6 +20,8 @@ struct entry {
     int64_t due_at;
     int64_t read_at;
     struct str cursor; /* ptr NULL: as it is */
+    int64_t seen;      /* the due time at the run's begin */
+    bool was_due;      /* there was one */
     bool written;
     enum err_code code;
     struct err err;
@@ -59,6 +61,8 @@ static enum err_code write_batch(struct pg_session *s, struct entry **batch, siz
     int64_t *due = ARENA_ARRAY(arena, int64_t, n);
     int64_t *read = ARENA_ARRAY(arena, int64_t, n);
     struct str *cursors = ARENA_ARRAY(arena, struct str, n);
+    int64_t *seen = ARENA_ARRAY(arena, int64_t, n);
+    bool *no_due = ARENA_ARRAY(arena, bool, n);
     const struct pg_result *r;
     struct pg_params p;
 
@@ -68,6 +72,8 @@ static enum err_code write_batch(struct pg_session *s, struct entry **batch, siz
         due[i] = batch[i]->due_at;
         read[i] = batch[i]->read_at;
         cursors[i] = batch[i]->cursor;
+        seen[i] = batch[i]->seen;
+        no_due[i] = !batch[i]->was_due;
     }
     pg_params_init(&p, arena);
     pg_add_i64_array(&p, ids, NULL, n);
@@ -75,6 +81,7 @@ static enum err_code write_batch(struct pg_session *s, struct entry **batch, siz
     pg_add_time_array(&p, due, NULL, n);
     pg_add_time_array(&p, read, NULL, n);
     pg_add_text_array(&p, cursors, n);
+    pg_add_time_array(&p, seen, no_due, n);
     enum err_code rc = pg_exec(s, &SQL_CALENDAR_FINISH, &p, co_after(10000), arena, &r, err);
     for (size_t i = 0; rc == ERR_OK && i < pg_row_count(r); i++) {
         for (size_t k = 0; k < n; k++) {
@@ -169,6 +176,8 @@ enum err_code finish_calendar(struct finish_queue *q, const struct store_calenda
                           .version = c->version,
                           .due_at = due_at,
                           .read_at = co_wall_now(),
+                          .seen = c->due_at,
+                          .was_due = c->due,
                           .cursor = new_cursor.len > 0 ? new_cursor : (struct str){0}};
     list_init(&entry.node);
     co_wait_init(&entry.wait);

@@ -239,7 +239,7 @@ static void fail_calendar(struct sync_run *x, const struct store_calendar *c, co
     LOG_WARN("sync.calendar.failed", "calendar waits", F_UUID("account", x->account),
              F_I64("cal", c->id), F_I64("fails", c->fail_count + 1), F_ERR(why));
     if (pg_acquire(x->worker->pool, deadline, &s, &err) != ERR_OK ||
-        store_calendar_fail(s, c->id, at, err_code_name(why->code), str_c(why->text), deadline,
+        store_calendar_fail(s, c, at, err_code_name(why->code), str_c(why->text), deadline,
                             x->arena, &err) != ERR_OK) {
         x->retry = true;
         x->why = err;

@@ -142,6 +142,28 @@ def test_replayed_revisions_change_nothing(fleet, person, db):
     assert state() == before
 
 
+def test_due_time_that_is_set_during_a_run_stays(fleet, person, db):
+    """Whoever makes a calendar due while it is read means a read that begins later."""
+    person.connect()
+    person.synced().watched()
+    fleet.simulator.admin("POST", "/faults", {"kind": "latency", "delay_ms": 2000, "next": 1,
+                                              "contains": "/events", "account": person.account})
+    made = person.insert(**timed("Slow", 2, 9))
+    wait_until(lambda: fleet.simulator.admin("GET", "/faults") == [], 10, "the slow read's begin")
+    db.execute("UPDATE calfleet.calendars SET due_at = '2099-01-01' WHERE connection_id = %s",
+               (person.connection,))
+    before = db.execute("SELECT last_read_at FROM calfleet.calendars WHERE connection_id = %s",
+                        (person.connection,)).fetchone()
+    assert not person.has_row(made["id"])
+    wait_until(lambda: person.has_row(made["id"]), 10, "the event")
+    wait_until(lambda: db.execute("SELECT last_read_at FROM calfleet.calendars WHERE "
+                                  "connection_id = %s", (person.connection,)).fetchone() > before,
+               10, "the run's end")
+    due = db.execute("SELECT due_at FROM calfleet.calendars WHERE connection_id = %s",
+                     (person.connection,)).fetchone()[0]
+    assert due.year == 2099
+
+
 def test_private_events_are_the_owners_alone(fleet, people, db):
     owner, colleague = people
     owner.connect()

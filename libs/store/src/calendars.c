@@ -119,16 +119,21 @@ enum err_code store_full_read_begin(struct pg_session *s, struct store_calendar 
     return ERR_OK;
 }
 
-enum err_code store_calendar_fail(struct pg_session *s, int64_t calendar, int64_t due_at,
-                                  const char *code, struct str words, int64_t deadline,
-                                  struct arena *arena, struct err *err)
+enum err_code store_calendar_fail(struct pg_session *s, const struct store_calendar *c,
+                                  int64_t due_at, const char *code, struct str words,
+                                  int64_t deadline, struct arena *arena, struct err *err)
 {
     struct pg_params p;
     pg_params_init(&p, arena);
-    pg_add_i64(&p, calendar);
+    pg_add_i64(&p, c->id);
     pg_add_time(&p, due_at);
     pg_add_text(&p, str_c(code));
     pg_add_text(&p, words);
+    if (c->due) {
+        pg_add_time(&p, c->due_at);
+    } else {
+        pg_add_null(&p);
+    }
     return pg_exec(s, &SQL_CALENDAR_FAIL, &p, deadline, arena, NULL, err);
 }
 

@@ -64,11 +64,13 @@ CO_FN MUST_CHECK enum err_code store_full_read_begin(struct pg_session *s, struc
                                                      struct str query_shape, int64_t deadline,
                                                      struct arena *arena, struct err *err);
 
-/* A calendar's read failed and waits until due_at. code: stable; words: the provider's, or ours. */
-CO_FN MUST_CHECK enum err_code store_calendar_fail(struct pg_session *s, int64_t calendar,
-                                                   int64_t due_at, const char *code,
-                                                   struct str words, int64_t deadline,
-                                                   struct arena *arena, struct err *err);
+/* A calendar's read failed and waits until due_at, unless it was made due meanwhile. code: stable;
+ * words: the provider's, or ours. */
+CO_FN MUST_CHECK enum err_code store_calendar_fail(struct pg_session *s,
+                                                   const struct store_calendar *c, int64_t due_at,
+                                                   const char *code, struct str words,
+                                                   int64_t deadline, struct arena *arena,
+                                                   struct err *err);
 CO_FN MUST_CHECK enum err_code store_account_park(struct pg_session *s, struct uuid account,
                                                   int64_t due_at, const char *code,
                                                   struct str words, int64_t deadline,
