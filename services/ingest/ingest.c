@@ -141,7 +141,7 @@ static void close_all(struct ingest *in)
 
 static enum err_code start(struct service_run *run, struct err *err)
 {
-    struct ingest *in = xcalloc(1, sizeof *in);
+    struct ingest *in = run->state = xcalloc(1, sizeof *in);
     in->conf = run->config;
     arena_init(&in->arena);
     notices_init(&in->notices, webhook_send, in);
@@ -162,21 +162,14 @@ static enum err_code start(struct service_run *run, struct err *err)
     if (rc == ERR_OK) {
         rc = co_spawn(run->group, "replies", open_replies, in, err);
     }
-    if (rc != ERR_OK) {
-        co_group_cancel(run->group);
-        IGNORE(co_group_join(run->group, CO_FOREVER, NULL)); /* the root is never cancelled */
-        close_all(in);
-        return rc;
-    }
-    run->state = in;
-    return ERR_OK;
+    return rc;
 }
 
 static void drain(struct service_run *run, int64_t deadline)
 {
     struct ingest *in = run->state;
     struct err err = {0};
-    if (http_server_drain(in->server, deadline, &err) != ERR_OK) {
+    if (in->server != NULL && http_server_drain(in->server, deadline, &err) != ERR_OK) {
         LOG_WARN("ingest.drain.left", "requests are left without an answer", F_ERR(&err));
     }
 }
@@ -206,9 +199,6 @@ static void ready(struct service_run *run, struct service_ready *ready)
 static void secret_changed(struct service_run *run, const char *option)
 {
     struct ingest *in = run->state;
-    if (in == NULL) {
-        return; /* start reads them itself */
-    }
     if (strcmp(option, "bus_keys") == 0) {
         service_keyring(&in->conf->bus_keys, &in->bus_keys);
     } else if (strcmp(option, "webhook_keys") == 0) {

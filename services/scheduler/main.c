@@ -93,7 +93,7 @@ static void close_all(struct scheduler *w)
 
 static enum err_code start(struct service_run *run, struct err *err)
 {
-    struct scheduler *w = xcalloc(1, sizeof *w);
+    struct scheduler *w = run->state = xcalloc(1, sizeof *w);
     w->run = run;
     w->conf = run->config;
     arena_init(&w->arena);
@@ -109,16 +109,8 @@ static enum err_code start(struct service_run *run, struct err *err)
     }
     if (rc == ERR_OK) {
         rc = co_spawn(run->group, "recover", recover_run, w, err);
-        if (rc != ERR_OK) {
-            kafka_engine_stop(w->engine, co_after(1000));
-        }
     }
-    if (rc != ERR_OK) {
-        close_all(w);
-        return rc;
-    }
-    run->state = w;
-    return ERR_OK;
+    return rc;
 }
 
 static void drain(struct service_run *run, int64_t deadline)

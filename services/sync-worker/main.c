@@ -108,7 +108,7 @@ static void close_all(struct worker *w)
 
 static enum err_code start(struct service_run *run, struct err *err)
 {
-    struct worker *w = xcalloc(1, sizeof *w);
+    struct worker *w = run->state = xcalloc(1, sizeof *w);
     w->run = run;
     w->conf = run->config;
     arena_init(&w->arena);
@@ -132,12 +132,7 @@ static enum err_code start(struct service_run *run, struct err *err)
     if (rc == ERR_OK) {
         rc = start_engines(w, err);
     }
-    if (rc != ERR_OK) {
-        close_all(w);
-        return rc;
-    }
-    run->state = w;
-    return ERR_OK;
+    return rc;
 }
 
 static void drain(struct service_run *run, int64_t deadline)

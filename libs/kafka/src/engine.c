@@ -353,6 +353,9 @@ static void release(struct kafka_engine *e)
 void kafka_engine_stop(struct kafka_engine *e, int64_t deadline)
 {
     struct err err;
+    if (e == NULL) {
+        return;
+    }
     e->stopping = e->draining = true;
     kafka_engine_hold_all(e);
     wait_for_runs(e, deadline);

@@ -117,11 +117,12 @@ static void drain(struct process *p)
     int64_t began = co_now();
     p->phase = SERVICE_DRAINING;
     LOG_INFO("service.drain", "no longer ready", F_I64("timeout_ms", p->shared.drain_timeout));
-    if (p->service->drain != NULL) {
+    bool opened = p->run.state != NULL;
+    if (opened && p->service->drain != NULL) {
         p->service->drain(&p->run, co_after(p->shared.drain_timeout));
     }
     join_group(p);
-    if (p->service->stop != NULL) {
+    if (opened && p->service->stop != NULL) {
         p->service->stop(&p->run);
     }
     LOG_INFO("service.drained", "closed", F_I64("dur_ms", co_now() - began));
@@ -150,12 +151,7 @@ static void live(struct process *p)
         return;
     }
     LOG_INFO("service.listening", "admin port open", F_I64("port", admin_port(p->admin)));
-    if (!start(p)) {
-        p->phase = SERVICE_DRAINING;
-        join_group(p);
-        return;
-    }
-    if (!p->ending) {
+    if (start(p) && !p->ending) {
         p->phase = SERVICE_RUNNING;
         LOG_INFO("service.running", "started");
     }

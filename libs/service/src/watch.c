@@ -25,7 +25,7 @@ static void on_changed(void *arg, const char *option)
 {
     struct process *p = arg;
     LOG_INFO("service.secret.changed", "a secret was read again", F_C("option", option));
-    if (p->phase != SERVICE_STARTING && p->service->secret_changed != NULL) {
+    if (p->run.state != NULL && p->service->secret_changed != NULL) {
         p->service->secret_changed(&p->run, option);
     }
 }

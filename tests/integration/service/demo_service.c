@@ -5,7 +5,8 @@
 #include "service/service.h"
 
 #define DEMO_CONFIG(C)                                                                             \
-    C(start_takes, DURATION, "0s", 0, 600000, "", 0, "how long start waits")                       \
+    C(start_takes, DURATION, "0s", 0, 600000, "", 0, "how long start waits before it opens")       \
+    C(open_takes, DURATION, "0s", 0, 600000, "", 0, "how long opening takes")                      \
     C(start_fails, ENUM, "no", 0, 0, "no|config|unavailable|internal", 0, "how start ends")        \
     C(drain_takes, DURATION, "0s", 0, 600000, "", 0, "how long drain waits")                       \
     C(drain_spins, BOOL, "false", 0, 0, "", 0, "drain never gives the loop back")                  \
@@ -15,10 +16,15 @@
     C(named, STRING, "", 1, 32, "", 0, "any text")
 
 CONFIG_STRUCT(demo_config, DEMO_CONFIG)
-static CONFIG_TABLE(demo_config, DEMO_CONFIG)
+const struct config_table *demo_config_table(void);
+CONFIG_TABLE(demo_config, DEMO_CONFIG)
 
-    /* Two coroutines that end only after each other. */
-    static struct co_group inner_group;
+static struct demo {
+    int ticks;
+} the_demo;
+
+/* Two coroutines that end only after each other. */
+static struct co_group inner_group;
 
 static void inner(void *arg)
 {
@@ -33,12 +39,29 @@ static void outer(void *arg UNUSED)
     co_group_fini(&inner_group);
 }
 
+static void tick(void *arg)
+{
+    struct demo *d = arg;
+    while (co_sleep(1, NULL) == ERR_OK) {
+        d->ticks++;
+    }
+    LOG_INFO("demo.tick.ended", "ended");
+}
+
 static enum err_code start(struct service_run *run, struct err *err)
 {
     static const enum err_code failures[] = {ERR_OK, ERR_CONFIG, ERR_UNAVAILABLE, ERR_INTERNAL};
     const struct demo_config *conf = run->config;
 
     enum err_code rc = co_sleep(conf->start_takes, err);
+    if (rc != ERR_OK) {
+        return rc;
+    }
+    run->state = &the_demo;
+    rc = co_spawn(run->group, "tick", tick, run->state, err);
+    if (rc == ERR_OK) {
+        rc = co_sleep(conf->open_takes, err);
+    }
     if (rc != ERR_OK) {
         return rc;
     }

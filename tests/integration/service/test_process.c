@@ -140,6 +140,30 @@ static void test_term_ends_a_start_that_waits(void **state UNUSED)
     assert_null(strstr(buf_c(&r.lines), "demo.stop"));
 }
 
+/* What start had opened before it failed is closed as that of a service that ran: its coroutines
+ * have ended before stop frees what they use. */
+static void test_start_that_fails_is_drained_and_stopped(void **state UNUSED)
+{
+    struct rig r CLEANUP(rig_fini);
+    rig_start(&r, NULL, ARGS("--start-fails=unavailable"));
+    assert_int_equal(rig_end(&r, 3000), 75);
+    const char *at = after(buf_c(&r.lines), "service.start.failed");
+    at = after(at, "demo.drain");
+    at = after(at, "demo.tick.ended");
+    after(at, "demo.stop");
+}
+
+static void test_term_while_start_opens_stops_what_is_open(void **state UNUSED)
+{
+    struct rig r CLEANUP(rig_fini);
+    rig_start(&r, NULL, ARGS("--open-takes=60s"));
+    rig_signal(&r, SIGTERM);
+    assert_int_equal(rig_end(&r, 3000), 0);
+    const char *at = after(buf_c(&r.lines), "service.start.ended");
+    at = after(at, "demo.tick.ended");
+    after(at, "demo.stop");
+}
+
 static void test_service_can_end_itself_with_a_code(void **state UNUSED)
 {
     struct rig r CLEANUP(rig_fini);
@@ -229,6 +253,26 @@ static void test_changed_secret_reaches_the_service(void **state UNUSED)
     assert_null(strstr(buf_c(&r.lines), "now-twelve-b"));
 }
 
+/* A start may wait long for a dependency; a key that comes meanwhile must not be missed. */
+static void test_secret_that_changes_while_start_waits_is_told(void **state UNUSED)
+{
+    char path[] = "/tmp/calfleet-secret-XXXXXX";
+    char flag[64];
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    close(fd);
+    write_file(path, "eight-by\n");
+    snprintf(flag, sizeof flag, "--api-secret-file=%s", path);
+
+    struct rig r CLEANUP(rig_fini);
+    rig_start(&r, NULL, ARGS(flag, "--secret-reload=1s", "--open-takes=60s"));
+    write_file(path, "now-twelve-b\n");
+    rig_expect(&r, "demo.secret");
+    rig_expect(&r, "\"option\":\"api_secret\",\"len\":12}");
+    assert_null(strstr(buf_c(&r.lines), "service.running"));
+    unlink(path);
+}
+
 static void test_set_failpoint_is_warned_of(void **state UNUSED)
 {
     struct rig r CLEANUP(rig_fini);
@@ -283,11 +327,14 @@ int main(void)
         cmocka_unit_test(test_stuck_loop_is_ended_by_the_kernels_clock),
         cmocka_unit_test(test_coroutines_that_do_not_end_are_told_and_ended),
         cmocka_unit_test(test_term_ends_a_start_that_waits),
+        cmocka_unit_test(test_start_that_fails_is_drained_and_stopped),
+        cmocka_unit_test(test_term_while_start_opens_stops_what_is_open),
         cmocka_unit_test(test_service_can_end_itself_with_a_code),
         cmocka_unit_test(test_exit_code_says_what_to_do_about_a_failed_start),
         cmocka_unit_test(test_port_in_use_is_a_reason_to_try_again),
         cmocka_unit_test(test_settings_are_logged_with_their_source_and_secrets_are_not),
         cmocka_unit_test(test_changed_secret_reaches_the_service),
+        cmocka_unit_test(test_secret_that_changes_while_start_waits_is_told),
         cmocka_unit_test(test_set_failpoint_is_warned_of),
         cmocka_unit_test(test_wrong_failpoint_is_refused),
         cmocka_unit_test(test_log_lines_carry_trace_and_coroutine),

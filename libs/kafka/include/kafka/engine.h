@@ -101,7 +101,7 @@ MUST_CHECK enum err_code kafka_engine_start(struct co_loop *loop,
                                             const struct kafka_engine_opts *opts,
                                             struct kafka_engine **ret_engine, struct err *err);
 /* Stops taking, lets runs finish until the deadline, cancels the rest, commits, leaves (a dynamic
- * member) and closes. Returns in any case by the deadline and a little (5 s). */
+ * member) and closes. Returns in any case by the deadline and a little (5 s). Takes NULL. */
 CO_FN void kafka_engine_stop(struct kafka_engine *e, int64_t deadline);
 /* After stop. Takes NULL. */
 struct kafka_engine *kafka_engine_free(struct kafka_engine *e);

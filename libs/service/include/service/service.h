@@ -5,8 +5,9 @@
  *
  * The life of a process: settings read and logged (a wrong one: exit 78) -> admin port open, alive
  * but not ready -> start -> ready -> SIGTERM or SIGINT -> not ready -> drain, at most drain_timeout
- * -> the group cancelled and joined -> stop -> exit 0. A second signal exits at once; so does the
- * clock of the kernel a few seconds after drain_timeout, also where the loop is stuck.
+ * -> the group cancelled and joined -> stop -> exit 0. A start that fails or is ended goes the same
+ * way from drain on. A second signal exits at once; so does the clock of the kernel a few seconds
+ * after drain_timeout, also where the loop is stuck.
  *
  * Admin port: /healthz (the loop turns; never a dependency), /readyz (what ready() says; not while
  * starting or draining), /metrics. */
@@ -41,7 +42,7 @@ struct service_run {
     const struct service_config *shared;
     struct co_loop *loop;
     struct co_group *group; /* of the service's coroutines; cancelled and joined after drain */
-    void *state;            /* the service's own, set by start */
+    void *state;            /* the service's own; start sets it before it opens anything */
 };
 
 /* The list that /readyz answers with. */
@@ -55,8 +56,9 @@ struct service {
     const char *about;                          /* one sentence for --help */
     const struct config_table *(*config)(void); /* CONFIG_TABLE's function; NULL: none of its own */
 
-    /* Opens what the service needs and spawns into run->group. What it opened and then failed it
-     * closes itself: stop is called only after a start that went well.
+    /* Sets run->state, opens what the service needs and spawns into run->group. From the moment
+     * that the state is set, secret_changed is told, and drain and stop are called at the end:
+     * where start fails it only returns, and they find whatever it had opened.
      * errs: end the process with 78 (ERR_CONFIG, ERR_ACT_CONFIG), 75 (ERR_ACT_RETRY, ERR_TIMEOUT,
      * ERR_IO, ERR_CLOSED, ERR_UNAVAILABLE: started again it may go well), 70 (all others). */
     CO_FN enum err_code (*start)(struct service_run *run, struct err *err);
@@ -68,7 +70,8 @@ struct service {
     void (*ready)(struct service_run *run, struct service_ready *ready);
     /* Further paths of the admin port, arg: the run; NULL: none (404). */
     http_handler_fn admin;
-    /* A secret was read again and differs (by the option's name); NULL: not told. Must not wait. */
+    /* A secret was read again and differs (by the option's name), maybe while start waits; NULL:
+     * not told. Must not wait. */
     void (*secret_changed)(struct service_run *run, const char *option);
 };
 
