@@ -196,7 +196,7 @@ static void ready(struct service_run *run, struct service_ready *ready)
 }
 
 /* The token's secret and the service key are read at each use. */
-static void secret_changed(struct service_run *run, const char *option)
+static bool secret_changed(struct service_run *run, const char *option)
 {
     struct ingest *in = run->state;
     if (strcmp(option, "bus_keys") == 0) {
@@ -204,6 +204,7 @@ static void secret_changed(struct service_run *run, const char *option)
     } else if (strcmp(option, "webhook_keys") == 0) {
         service_keyring(&in->conf->webhook_keys, &in->webhook_keys);
     }
+    return strcmp(option, "kafka_secret_settings") != 0;
 }
 
 static const struct service ingest = {

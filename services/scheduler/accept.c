@@ -95,7 +95,7 @@ static CO_FN enum err_code transact(struct acceptance *a, accept_fn fn, bool *re
 static CO_FN enum err_code accept_row(struct acceptance *a, accept_fn fn, bool *ret_go,
                                       struct err *err)
 {
-    enum err_code rc = pg_acquire(command_scheduler(a->c)->pool, co_after(DB_MS), &a->s, err);
+    enum err_code rc = pg_acquire(command_scheduler(a->c)->parts.pool, co_after(DB_MS), &a->s, err);
     for (int i = 0; rc == ERR_OK || i > 0; i++) {
         a->slots.people = (struct plan_people){0};
         rc = transact(a, fn, ret_go, err);

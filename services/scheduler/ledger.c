@@ -95,7 +95,7 @@ enum err_code ledger_claim(struct scheduler *w, struct uuid id, struct arena *ar
     pg_params_init(&p, arena);
     pg_add_uuid(&p, id);
     pg_add_i64(&p, ledger_lease_ms(w));
-    enum err_code rc = pg_acquire(w->pool, co_after(DB_MS), &s, err);
+    enum err_code rc = pg_acquire(w->parts.pool, co_after(DB_MS), &s, err);
     if (rc == ERR_OK) {
         rc = pg_exec(s, &SQL_COMMAND_CLAIM, &p, co_after(DB_MS), arena, &r, err);
     }
@@ -126,7 +126,7 @@ static CO_FN enum err_code find(struct command *c, const struct ledger_entry *en
     pg_add_uuid(&p, entry->organization);
     pg_add_uuid(&p, c->caller.user);
     pg_add_text(&p, entry->key);
-    enum err_code rc = pg_acquire(command_scheduler(c)->pool, co_after(DB_MS), &s, err);
+    enum err_code rc = pg_acquire(command_scheduler(c)->parts.pool, co_after(DB_MS), &s, err);
     if (rc == ERR_OK) {
         rc = pg_exec(s, &SQL_COMMAND_FIND, &p, co_after(DB_MS), c->arena, &r, err);
     }

@@ -71,7 +71,7 @@ static CO_FN enum err_code look(struct scheduler *w, struct arena *arena, struct
     if (count == 0) {
         return ERR_OK;
     }
-    enum err_code rc = pg_acquire(w->pool, co_after(DB_MS), &s, err);
+    enum err_code rc = pg_acquire(w->parts.pool, co_after(DB_MS), &s, err);
     if (rc == ERR_OK) {
         pg_params_init(&p, arena);
         pg_add_i16_array(&p, shards, NULL, count);

@@ -29,7 +29,7 @@ static const struct command_service schedule = {.handlers = handlers,
 static enum kafka_verdict run_command(void *ctx, struct kafka_run *run, struct err *err)
 {
     struct scheduler *w = ctx;
-    return command_serve(&schedule, w, w->rpc, run, err);
+    return command_serve(&schedule, w, w->parts.rpc, run, err);
 }
 
 static enum kafka_class classify(void *ctx UNUSED, const struct kafka_record *record UNUSED,

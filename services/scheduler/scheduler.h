@@ -19,25 +19,17 @@
 #ifndef SCHEDULER_SCHEDULER_H
 #define SCHEDULER_SCHEDULER_H
 
-#include "accounts/link.h"
 #include "calendar/zone.h"
 #include "commands/commands.h"
 #include "kafka/engine.h"
-#include "kafka/rpc.h"
 #include "messages/messages.h"
 #include "plan.h"
-#include "service/config_groups.h"
 #include "service/service.h"
+#include "worker/parts.h"
 #include "json/write.h"
 
 #define SCHEDULER_CONFIG(C)                                                                        \
-    KAFKA_CONFIG(C)                                                                                \
-    BUS_CONFIG(C)                                                                                  \
-    POSTGRES_CONFIG(C)                                                                             \
-    GOOGLE_CONFIG(C)                                                                               \
-    PROVIDER_CONFIG(C)                                                                             \
-    OAUTH_CONFIG(C)                                                                                \
-    TOKEN_CONFIG(C)                                                                                \
+    WORKER_CONFIG(C)                                                                               \
     C(hold_seconds, DURATION, "120s", 1000, 3600000, "", 0,                                        \
       "how long slots are held for a meeting whose creation has not begun")
 
@@ -50,16 +42,8 @@ const struct config_table *scheduler_config_table(void);
 struct scheduler {
     const struct scheduler_config *conf;
     struct service_run *run;
-    struct arena arena; /* of the process */
-    struct kafka_cluster cluster;
-    struct crypto_keyring bus_keys;
-    struct crypto_keyring token_keys;
-    struct pg_pool *pool;
-    struct access_links links;
-    struct access *access;
+    struct worker_parts parts;
     struct calendar_zones *zones;
-    struct kafka_producer *producer;
-    struct kafka_rpc_server *rpc;
     struct kafka_engine *engine; /* calendar.schedule.requests */
     bool *owned;                 /* by partition */
     int32_t partitions;          /* of the topic; 0: not known yet */

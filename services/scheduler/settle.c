@@ -78,7 +78,7 @@ static CO_FN enum err_code open_job(struct job *j, struct err *err)
     pg_params_init(&p, j->arena);
     pg_add_uuid(&p, j->id);
     pg_add_i64(&p, j->attempts);
-    enum err_code rc = pg_acquire(j->scheduler->pool, co_after(DB_MS), &s, err);
+    enum err_code rc = pg_acquire(j->scheduler->parts.pool, co_after(DB_MS), &s, err);
     if (rc == ERR_OK) {
         rc = pg_exec(s, &SQL_COMMAND_OPEN, &p, co_after(DB_MS), j->arena, &r, err);
     }
@@ -102,7 +102,7 @@ static CO_FN enum err_code begin(struct job *j, bool *ret_begun, struct err *err
     pg_add_uuid(&p, j->id);
     pg_add_i64(&p, j->attempts);
     pg_add_i64(&p, ledger_lease_ms(j->scheduler));
-    enum err_code rc = pg_acquire(j->scheduler->pool, co_after(DB_MS), &s, err);
+    enum err_code rc = pg_acquire(j->scheduler->parts.pool, co_after(DB_MS), &s, err);
     if (rc == ERR_OK) {
         rc = pg_exec(s, &SQL_COMMAND_BEGIN, &p, co_after(DB_MS), j->arena, &r, err);
     }
@@ -157,7 +157,7 @@ static CO_FN enum err_code read_people(struct job *j, struct plan_people *ret_pe
                                        struct err *err)
 {
     struct pg_session *s CLEANUP(pg_release_ptr) = NULL;
-    enum err_code rc = pg_acquire(j->scheduler->pool, co_after(DB_MS), &s, err);
+    enum err_code rc = pg_acquire(j->scheduler->parts.pool, co_after(DB_MS), &s, err);
     return rc == ERR_OK ? slots_read_people(s, j->meeting, j->arena, ret_people, err) : rc;
 }
 
@@ -445,7 +445,7 @@ static CO_FN enum err_code later(struct job *j, const struct err *why, struct er
     metric_inc(METRIC_SCHEDULE_LATER, err_code_name(why->code));
     LOG_WARN("schedule.later", "a command waits for its provider", F_UUID("command", j->id),
              F_I64("attempts", j->attempts), F_ERR(why));
-    enum err_code rc = pg_acquire(j->scheduler->pool, co_after(DB_MS), &s, err);
+    enum err_code rc = pg_acquire(j->scheduler->parts.pool, co_after(DB_MS), &s, err);
     return rc == ERR_OK ? pg_exec(s, &SQL_COMMAND_LATER, &p, co_after(DB_MS), j->arena, NULL, err)
                         : rc;
 }
@@ -498,8 +498,8 @@ static CO_FN enum err_code carry_out(struct job *j, struct err *err)
         return store_refused(j, begun ? "abandoned" : "refused", 409, "disconnected",
                              "The calendar was disconnected meanwhile.", !begun, err);
     }
-    enum err_code rc =
-        access_open(j->scheduler->access, j->connection, j->arena, call_deadline(j), session, &why);
+    enum err_code rc = access_open(j->scheduler->parts.access, j->connection, j->arena,
+                                   call_deadline(j), session, &why);
     if (rc == ERR_NOT_FOUND) {
         return store_refused(j, begun ? "abandoned" : "refused", 409, "disconnected",
                              "The calendar was disconnected meanwhile.", !begun, err);

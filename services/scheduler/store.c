@@ -408,7 +408,7 @@ static struct str meeting_json(const struct job *j, const struct calendar_event 
 
 static CO_FN enum err_code open_ending(struct ending *e, struct err *err)
 {
-    enum err_code rc = pg_acquire(e->j->scheduler->pool, co_after(DB_MS), &e->s, err);
+    enum err_code rc = pg_acquire(e->j->scheduler->parts.pool, co_after(DB_MS), &e->s, err);
     if (rc == ERR_OK) {
         rc = pg_begin(e->s, PG_READ_COMMITTED, co_after(DB_MS), err);
     }

@@ -130,7 +130,7 @@ static enum err_code store_listing(struct worker *w, struct uuid connection,
     struct pg_params p;
     pg_params_init(&p, arena);
     pg_add_uuid(&p, connection);
-    enum err_code rc = pg_acquire(w->pool, deadline, &s, err);
+    enum err_code rc = pg_acquire(w->parts.pool, deadline, &s, err);
     if (rc == ERR_OK) {
         rc = pg_begin(s, PG_READ_COMMITTED, deadline, err);
     }
@@ -150,7 +150,7 @@ static enum err_code list(struct worker *w, struct uuid connection, int64_t dead
                           struct arena *arena, struct listing *l, struct err *err)
 {
     struct access_session access;
-    enum err_code rc = access_open(w->access, connection, arena, deadline, &access, err);
+    enum err_code rc = access_open(w->parts.access, connection, arena, deadline, &access, err);
     if (rc == ERR_OK) {
         access.session.interactive = true;
         rc = access.provider->list_calendars(&access.session, on_calendar, l, deadline, err);
@@ -200,7 +200,7 @@ static void list_later(const struct job *job, const struct err *why)
     pg_params_init(&p, &arena);
     pg_add_uuid(&p, job->connection);
     pg_add_i64(&p, why->retry_after_ms);
-    if (pg_acquire(job->worker->pool, co_after(DB_MS), &s, &err) != ERR_OK ||
+    if (pg_acquire(job->worker->parts.pool, co_after(DB_MS), &s, &err) != ERR_OK ||
         pg_exec(s, &SQL_CONNECTION_LIST_LATER, &p, co_after(DB_MS), &arena, NULL, &err) != ERR_OK) {
         LOG_DEBUG("calendars.list.unsaved", "a failed list is due again at once", F_ERR(&err));
     }
@@ -236,7 +236,7 @@ static enum err_code find_due(struct worker *w, struct arena *arena, struct job 
     pg_params_init(&p, arena);
     pg_add_i16_array(&p, shards, NULL, n);
     pg_add_i64(&p, AT_ONCE);
-    enum err_code rc = pg_acquire(w->pool, co_after(DB_MS), &s, err);
+    enum err_code rc = pg_acquire(w->parts.pool, co_after(DB_MS), &s, err);
     if (rc == ERR_OK) {
         rc = pg_exec(s, &SQL_CONNECTION_LISTS_DUE, &p, co_after(DB_MS), arena, &r, err);
     }

@@ -31,7 +31,7 @@ static enum err_code exec(struct reading *r, const struct pg_stmt *stmt, const s
 {
     struct pg_session *s CLEANUP(pg_release_ptr) = NULL;
     int64_t deadline = co_after(CALL_MS);
-    enum err_code rc = pg_acquire(r->worker->pool, deadline, &s, err);
+    enum err_code rc = pg_acquire(r->worker->parts.pool, deadline, &s, err);
     return rc == ERR_OK ? pg_exec(s, stmt, p, deadline, r->arena, ret_rows, err) : rc;
 }
 

@@ -49,7 +49,7 @@ enum err_code command_produce_sync(struct worker *w, struct uuid account,
     }
     char traceparent[TRACEPARENT_LEN + 1];
     struct kafka_header header = {"traceparent", request_context_traceparent(traceparent)};
-    return kafka_produce(w->producer,
+    return kafka_produce(w->parts.producer,
                          &(struct kafka_message){.topic = TOPIC_SYNC,
                                                  .partition = -1,
                                                  .key = uuid_bytes(&account),
@@ -62,7 +62,7 @@ enum err_code command_produce_sync(struct worker *w, struct uuid account,
 static enum kafka_verdict run_command(void *ctx, struct kafka_run *run, struct err *err)
 {
     struct worker *w = ctx;
-    return command_serve(&connections, w, w->rpc, run, err);
+    return command_serve(&connections, w, w->parts.rpc, run, err);
 }
 
 static enum kafka_class classify(void *ctx UNUSED, const struct kafka_record *record UNUSED,

@@ -61,7 +61,7 @@ static enum err_code resolve(struct start *x, const struct message_oauth_start *
     struct pg_session *s CLEANUP(pg_release_ptr) = NULL;
     const struct pg_result *r;
     struct pg_params p;
-    enum err_code rc = pg_acquire(command_worker(c)->pool, co_after(COMMAND_DB_MS), &s, err);
+    enum err_code rc = pg_acquire(command_worker(c)->parts.pool, co_after(COMMAND_DB_MS), &s, err);
     if (rc == ERR_OK) {
         rc = command_organization(
             c, s, MESSAGE_HAS(oauth_start, m, organization) ? &m->organization : NULL, ret_goes_on,
@@ -95,7 +95,7 @@ static enum err_code store_flow(struct start *x, const struct pg_result **ret_ro
     struct pg_params p;
 
     buf_init(&sealed, SEALED_MAX);
-    crypto_envelope_seal(access_token_keys(command_worker(c)->access),
+    crypto_envelope_seal(access_token_keys(command_worker(c)->parts.access),
                          flow_verifier_context(x->flow, c->arena), x->verifier, &sealed);
     crypto_sha256(x->state, state_hash);
     crypto_sha256(x->nonce, nonce_hash);
@@ -114,7 +114,7 @@ static enum err_code store_flow(struct start *x, const struct pg_result **ret_ro
     pg_add_bytea(&p, (struct str){(const char *)nonce_hash, sizeof nonce_hash});
     pg_add_text(&p, x->client.redirect_uri);
     pg_add_i64(&p, FLOW_MS);
-    enum err_code rc = pg_acquire(command_worker(c)->pool, co_after(COMMAND_DB_MS), &s, err);
+    enum err_code rc = pg_acquire(command_worker(c)->parts.pool, co_after(COMMAND_DB_MS), &s, err);
     if (rc == ERR_OK) {
         rc = pg_exec(s, &SQL_FLOW_START, &p, co_after(COMMAND_DB_MS), c->arena, ret_row, err);
     }
@@ -154,7 +154,7 @@ enum err_code command_oauth_start(struct command *c, const void *message, struct
     const struct message_oauth_start *m = message;
     struct start x = {.c = c,
                       .flow = uuid_random(),
-                      .provider = access_provider(command_worker(c)->access, m->provider)};
+                      .provider = access_provider(command_worker(c)->parts.access, m->provider)};
     const struct pg_result *row;
     bool goes_on = false;
 
@@ -165,8 +165,9 @@ enum err_code command_oauth_start(struct command *c, const void *message, struct
     if (rc != ERR_OK || !goes_on) {
         return rc;
     }
-    rc = access_client(command_worker(c)->access, m->provider, x.has_client ? &x.client_row : NULL,
-                       c->arena, co_after(COMMAND_DB_MS), &x.client, err);
+    rc = access_client(command_worker(c)->parts.access, m->provider,
+                       x.has_client ? &x.client_row : NULL, c->arena, co_after(COMMAND_DB_MS),
+                       &x.client, err);
     if (rc != ERR_OK) {
         return rc;
     }

@@ -22,7 +22,7 @@ static enum err_code begin_as_caller(struct command *c, struct pg_session **ret_
                                      struct err *err)
 {
     enum err_code rc =
-        pg_acquire(command_worker(c)->pool, co_after(COMMAND_DB_MS), ret_session, err);
+        pg_acquire(command_worker(c)->parts.pool, co_after(COMMAND_DB_MS), ret_session, err);
     if (rc == ERR_OK) {
         rc = pg_begin_as(*ret_session, PG_READ_COMMITTED, c->caller.user, "authenticated",
                          (struct str){0}, co_after(COMMAND_DB_MS), err);
@@ -253,7 +253,7 @@ static enum err_code list_organization(struct command *c, const struct message_c
                                        struct err *err)
 {
     struct pg_session *s CLEANUP(pg_release_ptr) = NULL;
-    enum err_code rc = pg_acquire(command_worker(c)->pool, co_after(COMMAND_DB_MS), &s, err);
+    enum err_code rc = pg_acquire(command_worker(c)->parts.pool, co_after(COMMAND_DB_MS), &s, err);
     if (rc != ERR_OK) {
         return rc;
     }

@@ -84,7 +84,8 @@ static enum err_code exec(struct exchange *x, const struct pg_stmt *stmt,
                           struct err *err)
 {
     struct pg_session *s CLEANUP(pg_release_ptr) = NULL;
-    enum err_code rc = pg_acquire(command_worker(x->c)->pool, co_after(COMMAND_DB_MS), &s, err);
+    enum err_code rc =
+        pg_acquire(command_worker(x->c)->parts.pool, co_after(COMMAND_DB_MS), &s, err);
     if (rc == ERR_OK) {
         rc = pg_exec(s, stmt, params, co_after(COMMAND_DB_MS), x->c->arena, ret_row, err);
     }
@@ -156,7 +157,7 @@ static enum err_code judge_flow(struct exchange *x, const struct pg_result *r, b
         return command_refuse(c, 410, "consent_expired", "It took too long. Connect again.");
     }
     struct pg_session *s CLEANUP(pg_release_ptr) = NULL;
-    enum err_code rc = pg_acquire(command_worker(c)->pool, co_after(COMMAND_DB_MS), &s, err);
+    enum err_code rc = pg_acquire(command_worker(c)->parts.pool, co_after(COMMAND_DB_MS), &s, err);
     if (rc == ERR_OK) {
         rc = command_may(c, s, pg_get_uuid(r, 0, F_ORGANIZATION), PERMISSION_CONNECT, ret_goes_on,
                          err);
@@ -174,8 +175,8 @@ static enum err_code prepare(struct exchange *x, const struct pg_result *r, stru
     x->provider_name = pg_get_str(r, 0, F_PROVIDER);
     x->has_client = !pg_is_null(r, 0, F_CLIENT);
     x->client_row = pg_get_uuid(r, 0, F_CLIENT);
-    x->provider = access_provider(command_worker(c)->access, x->provider_name);
-    enum err_code rc = access_client(command_worker(c)->access, x->provider_name,
+    x->provider = access_provider(command_worker(c)->parts.access, x->provider_name);
+    enum err_code rc = access_client(command_worker(c)->parts.access, x->provider_name,
                                      x->has_client ? &x->client_row : NULL, c->arena,
                                      co_after(COMMAND_DB_MS), &x->client, err);
     if (rc != ERR_OK) {
@@ -183,7 +184,7 @@ static enum err_code prepare(struct exchange *x, const struct pg_result *r, stru
     }
     x->client.redirect_uri = pg_get_str(r, 0, F_REDIRECT); /* as it was sent */
     buf_init(&verifier, 1024);
-    rc = crypto_envelope_open(access_token_keys(command_worker(c)->access),
+    rc = crypto_envelope_open(access_token_keys(command_worker(c)->parts.access),
                               flow_verifier_context(x->flow, c->arena),
                               pg_get_str(r, 0, F_VERIFIER), &verifier, err);
     if (rc != ERR_OK) {
@@ -351,7 +352,7 @@ static void add_sealed(struct pg_params *p, struct exchange *x, const char *colu
 {
     struct buf envelope CLEANUP(buf_fini);
     buf_init(&envelope, 4 * TOKEN_MAX_BYTES);
-    crypto_envelope_seal(access_token_keys(command_worker(x->c)->access),
+    crypto_envelope_seal(access_token_keys(command_worker(x->c)->parts.access),
                          access_token_context(x->connection, column, x->c->arena), plain,
                          &envelope);
     pg_add_text(p, buf_str(&envelope));
@@ -415,7 +416,8 @@ static enum err_code upsert_connection(struct exchange *x, struct pg_session *s,
     add_sealed(&p, x, "access_token", x->tokens.access_token);
     add_sealed(&p, x, "refresh_token", x->tokens.refresh_token);
     pg_add_time(&p, x->tokens.expires_at);
-    pg_add_i64(&p, crypto_keyring_current(access_token_keys(command_worker(x->c)->access))->id);
+    pg_add_i64(&p,
+               crypto_keyring_current(access_token_keys(command_worker(x->c)->parts.access))->id);
     add_scopes(&p, x->tokens.scope);
     if (x->has_client) {
         pg_add_uuid(&p, x->client_row);
@@ -458,7 +460,8 @@ static enum err_code wake_and_finish(struct exchange *x, struct pg_session *s, s
 static enum err_code store_once(struct exchange *x, struct err *err)
 {
     struct pg_session *s CLEANUP(pg_release_ptr) = NULL;
-    enum err_code rc = pg_acquire(command_worker(x->c)->pool, co_after(COMMAND_DB_MS), &s, err);
+    enum err_code rc =
+        pg_acquire(command_worker(x->c)->parts.pool, co_after(COMMAND_DB_MS), &s, err);
     if (rc == ERR_OK) {
         rc = pg_begin(s, PG_READ_COMMITTED, co_after(COMMAND_DB_MS), err);
     }

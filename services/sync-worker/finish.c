@@ -134,7 +134,7 @@ static void flush(struct finish_queue *q)
     }
     q->count -= n;
     arena_init(&arena);
-    enum err_code rc = pg_acquire(q->worker->pool, co_after(10000), &s, &err);
+    enum err_code rc = pg_acquire(q->worker->parts.pool, co_after(10000), &s, &err);
     if (rc == ERR_OK) {
         rc = write_batch(s, batch, n, &arena, &err);
     }

@@ -18,7 +18,7 @@ enum err_code grant_lease_take(struct worker *w, struct uuid account, struct uui
     pg_add_uuid(&p, account);
     pg_add_uuid(&p, holder);
     pg_add_i64(&p, life_ms);
-    enum err_code rc = pg_acquire(w->pool, co_after(LEASE_DB_MS), &s, err);
+    enum err_code rc = pg_acquire(w->parts.pool, co_after(LEASE_DB_MS), &s, err);
     if (rc == ERR_OK) {
         rc = pg_exec(s, &SQL_TOKEN_LEASE, &p, co_after(LEASE_DB_MS), arena, &r, err);
     }
@@ -38,7 +38,7 @@ void grant_lease_release(struct worker *w, struct uuid account, struct uuid hold
     pg_add_text(&p, STR("grant"));
     pg_add_uuid(&p, account);
     pg_add_uuid(&p, holder);
-    if (pg_acquire(w->pool, co_after(LEASE_DB_MS), &s, &err) != ERR_OK ||
+    if (pg_acquire(w->parts.pool, co_after(LEASE_DB_MS), &s, &err) != ERR_OK ||
         pg_exec(s, &SQL_TOKEN_RELEASE, &p, co_after(LEASE_DB_MS), arena, NULL, &err) != ERR_OK) {
         /* It runs out by itself. */
         LOG_DEBUG("grant.lease.kept", "lease not given back", F_UUID("account", account),

@@ -5,55 +5,14 @@
 #include "observe/log.h"
 #include "service/values.h"
 
-static CONFIG_TABLE(sync_worker_config, SYNC_WORKER_CONFIG)
+CONFIG_TABLE(sync_worker_config, SYNC_WORKER_CONFIG)
 
-    static enum err_code open_stores(struct worker *w, struct err *err)
-{
-    const struct sync_worker_config *conf = w->conf;
-    struct pg_opts pg = {.conninfo = conf->postgres_dsn.ptr,
-                         .application_name = "calfleet-sync-worker",
-                         .max_connections = (size_t)conf->postgres_pool,
-                         .max_waiters = 8192,
-                         .connect_timeout_ms = conf->postgres_connect_timeout,
-                         .statement_timeout_ms = conf->postgres_statement_timeout};
-    struct access_settings settings = ACCESS_SETTINGS(conf);
-
-    service_keyring(&conf->bus_keys, &w->bus_keys);
-    service_keyring(&conf->token_keys, &w->token_keys);
-    service_keyring(&conf->webhook_keys, &w->webhook_keys);
-    w->zones = calendar_zones_new(NULL);
-    enum err_code rc = pg_pool_new(w->run->loop, &pg, &w->pool, err);
-    if (rc == ERR_OK) {
-        rc = access_links_open(w->run->loop, &settings, &w->links, err);
-    }
-    if (rc == ERR_OK) {
-        w->access = access_new(&(struct access_opts){.pool = w->pool,
-                                                     .token_keys = &w->token_keys,
-                                                     .providers = w->links.providers,
-                                                     .provider_count = w->links.count,
-                                                     .call_ms = conf->provider_timeout});
-    }
-    return rc;
-}
-
-static enum err_code open_bus(struct worker *w, struct err *err)
+static enum err_code open_parts(struct worker *w, struct err *err)
 {
     static const char *const produced[] = {TOPIC_SYNC, TOPIC_REPLIES, TOPIC_DEADLETTER};
-    enum err_code rc = SERVICE_KAFKA_CLUSTER(w->conf, &w->arena, &w->cluster, err);
-    if (rc != ERR_OK) {
-        return rc;
-    }
-    struct kafka_producer_opts opts = {
-        .cluster = w->cluster, .topics = produced, .topic_count = ARRAY_LEN(produced)};
-    rc = kafka_producer_new(w->run->loop, &opts, &w->producer, err);
-    if (rc == ERR_OK) {
-        rc = kafka_producer_warm(w->producer, co_after(30000), err);
-    }
-    if (rc == ERR_OK) {
-        w->rpc = kafka_rpc_server_new(&(struct kafka_rpc_server_opts){
-            .producer = w->producer, .reply_topic = TOPIC_REPLIES, .bus_keys = &w->bus_keys});
-    }
-    return rc;
+    struct worker_settings settings = WORKER_SETTINGS(w->conf);
+    return worker_parts_open(&w->parts, w->run->loop, &settings, "calfleet-sync-worker", produced,
+                             ARRAY_LEN(produced), err);
 }
 
 static enum err_code start_engines(struct worker *w, struct err *err)
@@ -61,24 +20,24 @@ static enum err_code start_engines(struct worker *w, struct err *err)
     static const char *const sync_topics[] = {TOPIC_SYNC};
     static const char *const command_topics[] = {TOPIC_CONNECTIONS};
     struct kafka_engine_opts sync = {
-        .cluster = w->cluster,
+        .cluster = w->parts.cluster,
         .group = "calfleet-sync",
         .instance_id = w->conf->instance_id.len > 0 ? w->conf->instance_id.ptr : NULL,
         .topics = sync_topics,
         .topic_count = 1,
         .core = {.coalesce = true, .max_in_flight = (size_t)w->conf->max_in_flight},
-        .producer = w->producer,
+        .producer = w->parts.producer,
         .dead_letter_topic = TOPIC_DEADLETTER,
         .ops = &sync_engine_ops,
         .ctx = w,
     };
     struct kafka_engine_opts commands = {
-        .cluster = w->cluster,
+        .cluster = w->parts.cluster,
         .group = "calfleet-connections",
         .topics = command_topics,
         .topic_count = 1,
         .core = {.max_in_flight = 64, .min_interval_ms = -1},
-        .producer = w->producer,
+        .producer = w->parts.producer,
         .dead_letter_topic = TOPIC_DEADLETTER,
         .ops = &commands_engine_ops,
         .ctx = w,
@@ -91,18 +50,11 @@ static void close_all(struct worker *w)
 {
     w->sync = kafka_engine_free(w->sync);
     w->commands = kafka_engine_free(w->commands);
-    if (w->producer != NULL) {
-        kafka_producer_close(w->producer, co_after(5000));
-        w->producer = kafka_producer_free(w->producer);
-    }
-    w->rpc = kafka_rpc_server_free(w->rpc);
     w->finish = finish_queue_free(w->finish);
-    w->access = access_free(w->access);
-    access_links_close(&w->links);
-    w->pool = pg_pool_free(w->pool);
+    worker_parts_close(&w->parts);
+    crypto_wipe(&w->webhook_keys, sizeof w->webhook_keys);
     w->zones = calendar_zones_free(w->zones);
     free(w->owned);
-    arena_fini(&w->arena);
     free(w);
 }
 
@@ -111,14 +63,9 @@ static enum err_code start(struct service_run *run, struct err *err)
     struct worker *w = run->state = xcalloc(1, sizeof *w);
     w->run = run;
     w->conf = run->config;
-    arena_init(&w->arena);
-    enum err_code rc = open_stores(w, err);
-    if (rc == ERR_OK) {
-        rc = open_bus(w, err);
-    }
-    if (rc == ERR_OK) {
-        rc = pg_pool_ping(w->pool, co_after(30000), err);
-    }
+    w->zones = calendar_zones_new(NULL);
+    service_keyring(&w->conf->webhook_keys, &w->webhook_keys);
+    enum err_code rc = open_parts(w, err);
     if (rc == ERR_OK) {
         w->finish = finish_queue_new(w);
         rc = co_spawn(run->group, "finish", finish_queue_run, w->finish, err);
@@ -150,18 +97,21 @@ static void stop(struct service_run *run)
 static void ready(struct service_run *run, struct service_ready *ready)
 {
     struct worker *w = run->state;
-    service_ready_add(ready, "postgres", pg_pool_healthy(w->pool) ? NULL : "unavailable");
+    service_ready_add(ready, "postgres", pg_pool_healthy(w->parts.pool) ? NULL : "unavailable");
     service_ready_add(ready, "sync", kafka_engine_health(w->sync).joined ? NULL : "not_joined");
     service_ready_add(ready, "connections",
                       kafka_engine_health(w->commands).joined ? NULL : "not_joined");
 }
 
-static void secret_changed(struct service_run *run, const char *option UNUSED)
+static bool secret_changed(struct service_run *run, const char *option)
 {
     struct worker *w = run->state;
-    service_keyring(&w->conf->bus_keys, &w->bus_keys);
-    service_keyring(&w->conf->token_keys, &w->token_keys);
-    service_keyring(&w->conf->webhook_keys, &w->webhook_keys);
+    struct worker_settings settings = WORKER_SETTINGS(w->conf);
+    if (strcmp(option, "webhook_keys") == 0) {
+        service_keyring(&w->conf->webhook_keys, &w->webhook_keys);
+        return true;
+    }
+    return worker_parts_secret_changed(&w->parts, &settings, option);
 }
 
 static const struct service sync_worker = {

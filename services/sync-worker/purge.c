@@ -23,7 +23,7 @@ enum err_code purge_exec(struct purge *x, const struct pg_stmt *stmt,
                          struct err *err)
 {
     struct pg_session *s CLEANUP(pg_release_ptr) = NULL;
-    enum err_code rc = pg_acquire(x->worker->pool, co_after(DB_MS), &s, err);
+    enum err_code rc = pg_acquire(x->worker->parts.pool, co_after(DB_MS), &s, err);
     if (rc == ERR_OK) {
         rc = pg_exec(s, stmt, params, co_after(DB_MS), x->arena, ret_result, err);
     }
@@ -49,7 +49,7 @@ static enum err_code batch(struct purge *x, const struct pg_stmt *stmt,
     struct pg_session *s CLEANUP(pg_release_ptr) = NULL;
     const struct pg_result *r;
     struct pg_params p;
-    enum err_code rc = pg_acquire(x->worker->pool, co_after(DB_MS), &s, err);
+    enum err_code rc = pg_acquire(x->worker->parts.pool, co_after(DB_MS), &s, err);
     if (rc == ERR_OK) {
         rc = pg_begin(s, PG_READ_COMMITTED, co_after(DB_MS), err);
     }

@@ -26,7 +26,7 @@ static struct str open_sealed(struct purge *x, const char *column, struct str se
     if (sealed.ptr == NULL) {
         return STR("");
     }
-    if (crypto_envelope_open(access_token_keys(x->worker->access),
+    if (crypto_envelope_open(access_token_keys(x->worker->parts.access),
                              access_token_context(x->connection, column, x->arena), sealed, &plain,
                              &err) != ERR_OK) {
         LOG_WARN("purge.token.closed", "a token that a connection left does not open",
@@ -43,7 +43,7 @@ static enum err_code give_token(void *ctx, struct str refused UNUSED, int64_t de
                                 struct arena *arena, struct str *ret_token, struct err *err)
 {
     struct purge *x = ctx;
-    const struct access_provider *p = access_provider(x->worker->access, x->provider);
+    const struct access_provider *p = access_provider(x->worker->parts.access, x->provider);
     struct str refresh = open_sealed(x, "refresh_token", x->refresh_sealed);
     struct provider_client client;
     struct provider_tokens tokens;
@@ -51,8 +51,8 @@ static enum err_code give_token(void *ctx, struct str refused UNUSED, int64_t de
         return ERR_SET_ACT(err, ERR_AUTH, ERR_ACT_REAUTH, "there is no token left");
     }
     enum err_code rc =
-        access_client(x->worker->access, x->provider, x->has_client ? &x->client_row : NULL, arena,
-                      deadline, &client, err);
+        access_client(x->worker->parts.access, x->provider, x->has_client ? &x->client_row : NULL,
+                      arena, deadline, &client, err);
     if (rc == ERR_OK) {
         rc = p->provider->refresh((struct provider_link *)(uintptr_t)&p->link, &client, refresh,
                                   deadline, arena, &tokens, err);
@@ -69,10 +69,11 @@ static enum err_code open_session(struct purge *x, const struct access_provider 
                                   struct access_session *ret, struct err *err)
 {
     if (!x->whole) {
-        return access_open(x->worker->access, x->connection, x->arena, co_after(10000), ret, err);
+        return access_open(x->worker->parts.access, x->connection, x->arena, co_after(10000), ret,
+                           err);
     }
     *ret = (struct access_session){
-        .provider = p->provider, .access = x->worker->access, .connection = x->connection};
+        .provider = p->provider, .access = x->worker->parts.access, .connection = x->connection};
     ret->session = (struct provider_session){.link = (struct provider_link *)(uintptr_t)&p->link,
                                              .arena = x->arena,
                                              .token = give_token,
@@ -113,7 +114,7 @@ static enum err_code stop_one(struct purge *x, struct access_session *access,
 
 enum err_code purge_stop_channels(struct purge *x, struct err *err)
 {
-    const struct access_provider *provider = access_provider(x->worker->access, x->provider);
+    const struct access_provider *provider = access_provider(x->worker->parts.access, x->provider);
     struct access_session access;
     const struct pg_result *r;
     struct pg_params p;
@@ -181,7 +182,7 @@ static enum err_code revoke_leased(struct purge *x, const struct access_provider
 
 enum err_code purge_revoke(struct purge *x, struct err *err)
 {
-    const struct access_provider *p = access_provider(x->worker->access, x->provider);
+    const struct access_provider *p = access_provider(x->worker->parts.access, x->provider);
     if (x->worker->conf->revoke_on_disconnect && p != NULL) {
         bool taken = false;
         struct uuid holder = uuid_random();

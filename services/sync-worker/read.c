@@ -106,7 +106,7 @@ static enum err_code note_counter(struct reading *r, struct err *err)
     struct pg_params p;
     pg_params_init(&p, r->arena);
     pg_add_uuid(&p, r->calendar->connection);
-    enum err_code rc = pg_acquire(r->worker->pool, r->deadline, &s, err);
+    enum err_code rc = pg_acquire(r->worker->parts.pool, r->deadline, &s, err);
     if (rc == ERR_OK) {
         rc = pg_exec(s, &SQL_CONNECTION_COUNTER, &p, co_after(STORE_MS), r->arena, &rows, err);
     }
@@ -123,7 +123,7 @@ static enum err_code apply(struct reading *r, const struct store_page *page, str
                            struct store_page_result *ret_result, struct err *err)
 {
     struct pg_session *s CLEANUP(pg_release_ptr) = NULL;
-    enum err_code rc = pg_acquire(r->worker->pool, r->deadline, &s, err);
+    enum err_code rc = pg_acquire(r->worker->parts.pool, r->deadline, &s, err);
     if (rc == ERR_OK) {
         rc = store_page_apply(s, r->worker->zones, r->calendar, page, co_after(STORE_MS), arena,
                               ret_result, err);
@@ -232,7 +232,7 @@ static enum err_code sweep(struct reading *r, struct err *err)
     pg_add_i64(&p, r->calendar->id);
     pg_add_i64(&p, r->calendar->generation);
     pg_add_i64(&p, r->calendar->read_mark);
-    enum err_code rc = pg_acquire(r->worker->pool, r->deadline, &s, err);
+    enum err_code rc = pg_acquire(r->worker->parts.pool, r->deadline, &s, err);
     if (rc == ERR_OK) {
         rc = pg_exec(s, &SQL_EVENT_UNSEEN, &p, co_after(STORE_MS), r->arena, &rows, err);
     }
@@ -274,7 +274,7 @@ static struct str query_shape(const struct reading *r)
 static enum err_code begin_full(struct reading *r, struct err *err)
 {
     struct pg_session *s CLEANUP(pg_release_ptr) = NULL;
-    enum err_code rc = pg_acquire(r->worker->pool, r->deadline, &s, err);
+    enum err_code rc = pg_acquire(r->worker->parts.pool, r->deadline, &s, err);
     if (rc == ERR_OK) {
         rc = store_full_read_begin(s, r->calendar, query_shape(r), co_after(STORE_MS), r->arena,
                                    err);
@@ -383,7 +383,7 @@ static enum err_code slide(struct reading *r, struct err *err)
     if (!c->covered || window_to(r) - c->covered_to < 30 * DAY_MS) {
         return ERR_OK;
     }
-    enum err_code rc = pg_acquire(r->worker->pool, r->deadline, &s, err);
+    enum err_code rc = pg_acquire(r->worker->parts.pool, r->deadline, &s, err);
     if (rc == ERR_OK) {
         rc = store_spans_slide(s, r->worker->zones, c, window_from(r), window_to(r),
                                co_after(STORE_MS), r->arena, err);

@@ -107,7 +107,7 @@ static void due(void *ctx, const struct kafka_due_query *query)
         return;
     }
     arena_init(&arena);
-    enum err_code rc = pg_acquire(w->pool, deadline, &s, &err);
+    enum err_code rc = pg_acquire(w->parts.pool, deadline, &s, &err);
     if (rc == ERR_OK) {
         rc = store_due(s, shards, shards_of(query, shards), (int64_t)query->limit, deadline, &arena,
                        &rows, &count, &err);
@@ -207,7 +207,7 @@ static enum err_code open_calendars(struct sync_run *x, struct err *err)
     if (n > 0 && ids[0] == 0) {
         n = 0; /* all */
     }
-    enum err_code rc = pg_acquire(x->worker->pool, x->deadline, &s, err);
+    enum err_code rc = pg_acquire(x->worker->parts.pool, x->deadline, &s, err);
     if (rc == ERR_OK) {
         rc = store_calendars_open(s, x->account, ids, n, x->deadline, x->arena, &x->calendars,
                                   &x->count, err);
@@ -238,7 +238,7 @@ static void fail_calendar(struct sync_run *x, const struct store_calendar *c, co
     metric_inc(METRIC_SYNC_FAILURES, err_code_name(why->code));
     LOG_WARN("sync.calendar.failed", "calendar waits", F_UUID("account", x->account),
              F_I64("cal", c->id), F_I64("fails", c->fail_count + 1), F_ERR(why));
-    if (pg_acquire(x->worker->pool, deadline, &s, &err) != ERR_OK ||
+    if (pg_acquire(x->worker->parts.pool, deadline, &s, &err) != ERR_OK ||
         store_calendar_fail(s, c, at, err_code_name(why->code), str_c(why->text), deadline,
                             x->arena, &err) != ERR_OK) {
         x->retry = true;
@@ -255,7 +255,7 @@ static void fail_account(struct sync_run *x, const struct store_calendar *c, con
     int64_t at = fail_due(c, why, co_wall_now());
     metric_inc(METRIC_SYNC_FAILURES, err_code_name(why->code));
     LOG_WARN("sync.account.failed", "account waits", F_UUID("account", x->account), F_ERR(why));
-    if (pg_acquire(x->worker->pool, deadline, &s, &err) != ERR_OK ||
+    if (pg_acquire(x->worker->parts.pool, deadline, &s, &err) != ERR_OK ||
         store_account_park(s, x->account, at, err_code_name(why->code), str_c(why->text), deadline,
                            x->arena, &err) != ERR_OK) {
         x->retry = true;
@@ -299,7 +299,7 @@ static void count_push_miss(struct sync_run *x, struct reading *r)
     metric_inc(METRIC_PUSH_MISSES, NULL);
     pg_params_init(&p, x->arena);
     pg_add_i64(&p, r->calendar->id);
-    if (pg_acquire(x->worker->pool, deadline, &s, &err) != ERR_OK ||
+    if (pg_acquire(x->worker->parts.pool, deadline, &s, &err) != ERR_OK ||
         pg_exec(s, &SQL_CALENDAR_MISSED, &p, deadline, x->arena, NULL, &err) != ERR_OK) {
         LOG_WARN("sync.miss.uncounted", "a push miss is not counted in the calendar's row",
                  F_I64("cal", r->calendar->id), F_ERR(&err));
@@ -341,7 +341,7 @@ static void sync_connection(struct sync_run *x, struct uuid connection)
     struct access_session *access = ARENA_NEW(x->arena, struct access_session);
     struct err err = {0};
     enum err_code rc =
-        access_open(x->worker->access, connection, x->arena, x->deadline, access, &err);
+        access_open(x->worker->parts.access, connection, x->arena, x->deadline, access, &err);
     for (size_t i = 0; i < x->count; i++) {
         struct store_calendar *c = &x->calendars[i];
         if (!uuid_eq(c->connection, connection) || co_is_canceled()) {

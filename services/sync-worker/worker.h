@@ -9,22 +9,14 @@
 #ifndef SYNC_WORKER_WORKER_H
 #define SYNC_WORKER_WORKER_H
 
-#include "accounts/link.h"
 #include "calendar/zone.h"
 #include "kafka/engine.h"
-#include "kafka/rpc.h"
-#include "service/config_groups.h"
 #include "service/service.h"
 #include "store/page.h"
+#include "worker/parts.h"
 
 #define SYNC_WORKER_CONFIG(C)                                                                      \
-    KAFKA_CONFIG(C)                                                                                \
-    BUS_CONFIG(C)                                                                                  \
-    POSTGRES_CONFIG(C)                                                                             \
-    GOOGLE_CONFIG(C)                                                                               \
-    PROVIDER_CONFIG(C)                                                                             \
-    OAUTH_CONFIG(C)                                                                                \
-    TOKEN_CONFIG(C)                                                                                \
+    WORKER_CONFIG(C)                                                                               \
     WEBHOOK_CONFIG(C)                                                                              \
     C(instance_id, STRING, "", 0, 249, "", 0,                                                      \
       "static member id in the consumer group (a StatefulSet's pod name); unset: dynamic")         \
@@ -41,23 +33,16 @@
       "of the person to the project, its sign-in included")
 
 CONFIG_STRUCT(sync_worker_config, SYNC_WORKER_CONFIG)
+const struct config_table *sync_worker_config_table(void);
 
 struct finish_queue;
 
 struct worker {
     const struct sync_worker_config *conf;
     struct service_run *run;
-    struct arena arena; /* of the process */
-    struct kafka_cluster cluster;
-    struct crypto_keyring bus_keys;
-    struct crypto_keyring token_keys;
+    struct worker_parts parts;
     struct crypto_keyring webhook_keys;
-    struct pg_pool *pool;
-    struct access_links links;
-    struct access *access;
     struct calendar_zones *zones;
-    struct kafka_producer *producer;
-    struct kafka_rpc_server *rpc;
     struct kafka_engine *sync;     /* calendar.sync */
     struct kafka_engine *commands; /* calendar.connections.requests */
     struct finish_queue *finish;

@@ -9,13 +9,8 @@
 struct access *access_new(const struct access_opts *opts)
 {
     struct access *a = xcalloc(1, sizeof *a);
-    BUG_ON(opts->provider_count > ACCESS_PROVIDERS_MAX);
     a->opts = *opts;
     a->opts.call_ms = opts->call_ms > 0 ? opts->call_ms : CALL_MS;
-    for (size_t i = 0; i < opts->provider_count; i++) {
-        a->providers[i] = opts->providers[i];
-    }
-    a->opts.providers = a->providers;
     map_init(&a->flights);
     return a;
 }
@@ -33,8 +28,8 @@ struct access *access_free(struct access *a)
 const struct access_provider *access_provider(const struct access *a, struct str name)
 {
     for (size_t i = 0; i < a->opts.provider_count; i++) {
-        if (str_eq_c(name, a->providers[i].provider->name)) {
-            return &a->providers[i];
+        if (str_eq_c(name, a->opts.providers[i].provider->name)) {
+            return &a->opts.providers[i];
         }
     }
     return NULL;

@@ -7,7 +7,6 @@
 
 struct access {
     struct access_opts opts;
-    struct access_provider providers[ACCESS_PROVIDERS_MAX];
     struct map flights; /* connection -> struct flight */
 };
 

@@ -23,7 +23,6 @@ enum err_code access_links_open(struct co_loop *loop, const struct access_settin
     google->provider = provider_find(STR("google"));
     google->client = (struct provider_client){
         .id = settings->google_client_id,
-        .secret = config_secret(settings->google_client_secret),
         .redirect_uri = settings->redirect_url,
     };
     google->link = (struct provider_link){
@@ -39,7 +38,15 @@ enum err_code access_links_open(struct co_loop *loop, const struct access_settin
         .jwks = provider_jwks_new(),
         .traceparent = request_context_traceparent,
     };
+    access_links_secret(l, settings);
     return ERR_OK;
+}
+
+void access_links_secret(struct access_links *links, const struct access_settings *settings)
+{
+    if (links->count > 0) { /* opened; Google is the first */
+        links->providers[0].client.secret = config_secret(settings->google_client_secret);
+    }
 }
 
 void access_links_close(struct access_links *links)

@@ -24,9 +24,12 @@ void watch_heartbeat(void *arg)
 static void on_changed(void *arg, const char *option)
 {
     struct process *p = arg;
-    LOG_INFO("service.secret.changed", "a secret was read again", F_C("option", option));
-    if (p->run.state != NULL && p->service->secret_changed != NULL) {
-        p->service->secret_changed(&p->run, option);
+    bool told = p->run.state != NULL && p->service->secret_changed != NULL;
+    if (p->run.state == NULL || (told && p->service->secret_changed(&p->run, option))) {
+        LOG_INFO("service.secret.changed", "a secret was read again", F_C("option", option));
+    } else {
+        LOG_WARN("service.secret.waits", "a secret has changed: restart to bring it into force",
+                 F_C("option", option));
     }
 }
 

@@ -88,15 +88,15 @@ static void (*test_body)(struct scene *s);
 static void open_core(struct scene *s)
 {
     struct err err = {0};
-    struct access_provider google = {.provider = provider_find(STR("google")),
-                                     .link = s->world->link,
-                                     .client = s->world->client};
+    s->google = (struct access_provider){.provider = provider_find(STR("google")),
+                                         .link = s->world->link,
+                                         .client = s->world->client};
     struct pg_opts pg = {.conninfo = service_dsn, .max_connections = 4};
     assert_int_equal(pg_pool_new(co_loop_current(), &pg, &s->fb.pool, &err), ERR_OK);
     s->keys.count = 1;
     s->keys.keys[0].id = 1;
     s->fb.access = access_new(&(struct access_opts){
-        .pool = s->fb.pool, .token_keys = &s->keys, .providers = &google, .provider_count = 1});
+        .pool = s->fb.pool, .token_keys = &s->keys, .providers = &s->google, .provider_count = 1});
     s->fb.redis = redis_client_of_test();
     s->fb.redis_ms = 300;
     s->fb.live_ms = 3000;

@@ -11,6 +11,7 @@
 
 struct scene {
     struct world *world; /* the simulator, with a session of ana's */
+    struct access_provider google;
     struct freebusy fb;
     struct co_group group;
     struct arena arena;

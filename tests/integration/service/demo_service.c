@@ -13,6 +13,7 @@
     C(knot, BOOL, "false", 0, 0, "", 0, "coroutines wait for each other when cancelled")           \
     C(missing, STRING, "", 0, 32, "", 0, "code of the dependency that is not there")               \
     C(api_secret, SECRET, "", 8, 64, "", 0, "a secret")                                            \
+    C(boot_secret, SECRET, "", 8, 64, "", 0, "a secret that is read at the start alone")           \
     C(named, STRING, "", 1, 32, "", 0, "any text")
 
 CONFIG_STRUCT(demo_config, DEMO_CONFIG)
@@ -120,11 +121,12 @@ static void admin(struct http_exchange *x, void *arg UNUSED)
     }
 }
 
-static void secret_changed(struct service_run *run, const char *option)
+static bool secret_changed(struct service_run *run, const char *option)
 {
     const struct demo_config *conf = run->config;
     LOG_INFO("demo.secret", "changed", F_C("option", option),
              F_I64("len", config_secret(&conf->api_secret).len));
+    return strcmp(option, "api_secret") == 0;
 }
 
 static const struct service demo = {

@@ -232,23 +232,34 @@ static void write_file(const char *path, const char *content)
     fclose(f);
 }
 
-static void test_changed_secret_reaches_the_service(void **state UNUSED)
+/* A secret's file and the flag that names it. */
+struct secret {
+    char path[40];
+    char flag[80];
+};
+
+static struct secret new_secret(const char *option)
 {
-    char path[] = "/tmp/calfleet-secret-XXXXXX";
-    char flag[64];
-    int fd = mkstemp(path);
+    struct secret s = {.path = "/tmp/calfleet-secret-XXXXXX"};
+    int fd = mkstemp(s.path);
     assert_true(fd >= 0);
     close(fd);
-    write_file(path, "eight-by\n");
-    snprintf(flag, sizeof flag, "--api-secret-file=%s", path);
+    write_file(s.path, "eight-by\n");
+    snprintf(s.flag, sizeof s.flag, "--%s-file=%s", option, s.path);
+    return s;
+}
 
+static void test_changed_secret_reaches_the_service(void **state UNUSED)
+{
+    struct secret secret = new_secret("api-secret");
     struct rig r CLEANUP(rig_fini);
-    rig_start(&r, NULL, ARGS(flag, "--secret-reload=1s"));
+    rig_start(&r, NULL, ARGS(secret.flag, "--secret-reload=1s"));
     rig_expect(&r, "service.running");
-    write_file(path, "now-twelve-b\n");
+    write_file(secret.path, "now-twelve-b\n");
     rig_expect(&r, "demo.secret");
     rig_expect(&r, "\"option\":\"api_secret\",\"len\":12}");
-    unlink(path);
+    rig_expect(&r, "service.secret.changed");
+    unlink(secret.path);
     rig_expect(&r, "service.secret.failed");
     assert_null(strstr(buf_c(&r.lines), "now-twelve-b"));
 }
@@ -256,21 +267,27 @@ static void test_changed_secret_reaches_the_service(void **state UNUSED)
 /* A start may wait long for a dependency; a key that comes meanwhile must not be missed. */
 static void test_secret_that_changes_while_start_waits_is_told(void **state UNUSED)
 {
-    char path[] = "/tmp/calfleet-secret-XXXXXX";
-    char flag[64];
-    int fd = mkstemp(path);
-    assert_true(fd >= 0);
-    close(fd);
-    write_file(path, "eight-by\n");
-    snprintf(flag, sizeof flag, "--api-secret-file=%s", path);
-
+    struct secret secret = new_secret("api-secret");
     struct rig r CLEANUP(rig_fini);
-    rig_start(&r, NULL, ARGS(flag, "--secret-reload=1s", "--open-takes=60s"));
-    write_file(path, "now-twelve-b\n");
+    rig_start(&r, NULL, ARGS(secret.flag, "--secret-reload=1s", "--open-takes=60s"));
+    write_file(secret.path, "now-twelve-b\n");
     rig_expect(&r, "demo.secret");
     rig_expect(&r, "\"option\":\"api_secret\",\"len\":12}");
     assert_null(strstr(buf_c(&r.lines), "service.running"));
-    unlink(path);
+    unlink(secret.path);
+}
+
+/* Nobody may believe that a secret is in force which is not. */
+static void test_secret_that_takes_a_restart_is_said_to(void **state UNUSED)
+{
+    struct secret secret = new_secret("boot-secret");
+    struct rig r CLEANUP(rig_fini);
+    rig_start(&r, NULL, ARGS(secret.flag, "--secret-reload=1s"));
+    rig_expect(&r, "service.running");
+    write_file(secret.path, "now-twelve-b\n");
+    rig_expect(&r, "service.secret.waits");
+    assert_null(strstr(buf_c(&r.lines), "service.secret.changed"));
+    unlink(secret.path);
 }
 
 static void test_set_failpoint_is_warned_of(void **state UNUSED)
@@ -335,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_settings_are_logged_with_their_source_and_secrets_are_not),
         cmocka_unit_test(test_changed_secret_reaches_the_service),
         cmocka_unit_test(test_secret_that_changes_while_start_waits_is_told),
+        cmocka_unit_test(test_secret_that_takes_a_restart_is_said_to),
         cmocka_unit_test(test_set_failpoint_is_warned_of),
         cmocka_unit_test(test_wrong_failpoint_is_refused),
         cmocka_unit_test(test_log_lines_carry_trace_and_coroutine),

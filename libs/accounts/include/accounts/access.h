@@ -12,8 +12,6 @@
 #include "postgres/postgres.h"
 #include "providers/provider.h"
 
-#define ACCESS_PROVIDERS_MAX 4
-
 struct access;
 
 /* A provider as this process is configured for it. */
@@ -26,7 +24,7 @@ struct access_provider {
 struct access_opts {
     struct pg_pool *pool;
     const struct crypto_keyring *token_keys; /* borrowed: changed in place on rotation */
-    const struct access_provider *providers; /* copied; what they point to is borrowed */
+    const struct access_provider *providers; /* borrowed: likewise */
     size_t provider_count;
     int64_t call_ms; /* bound on one token call; 0: 30 s */
 };

@@ -6,6 +6,8 @@
 #include "accounts/access.h"
 #include "service/config_groups.h"
 
+#define ACCESS_PROVIDERS_MAX 4
+
 struct access_links {
     struct http_client *http;
     struct access_provider providers[ACCESS_PROVIDERS_MAX];
@@ -41,10 +43,12 @@ struct access_settings {
                               .connections = (conf)->provider_connections,                         \
                               .redirect_url = (conf)->oauth_redirect_url})
 
-/* errs: ERR_CONFIG. The result must stay where it is. */
+/* errs: ERR_CONFIG. The result must stay where it is, as long as access_new's result lives. */
 MUST_CHECK enum err_code access_links_open(struct co_loop *loop,
                                            const struct access_settings *settings,
                                            struct access_links *ret_links, struct err *err);
+/* Takes the platform's client secret from the settings anew. */
+void access_links_secret(struct access_links *links, const struct access_settings *settings);
 void access_links_close(struct access_links *links);
 
 #endif

@@ -70,9 +70,9 @@ struct service {
     void (*ready)(struct service_run *run, struct service_ready *ready);
     /* Further paths of the admin port, arg: the run; NULL: none (404). */
     http_handler_fn admin;
-    /* A secret was read again and differs (by the option's name), maybe while start waits; NULL:
-     * not told. Must not wait. */
-    void (*secret_changed)(struct service_run *run, const char *option);
+    /* A secret was read again and differs (by the option's name), maybe while start waits. Must not
+     * wait. False: it takes a restart, which is then logged; NULL: none is in force before one. */
+    bool (*secret_changed)(struct service_run *run, const char *option);
 };
 
 /* Runs the service until its end; returns the exit code (config.h). Once a process. */
